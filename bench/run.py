@@ -52,11 +52,11 @@ def enter_venv() -> None:
 
 
 def measure_and_judge(arguments: argparse.Namespace) -> None:
-    from harness import figures, history, jobs, page, setup, table, targets
+    from harness import figures, history, jobs, page, table, targets
 
     pace = jobs.QUICK if arguments.quick else jobs.THOROUGH
     pace = dataclasses.replace(pace, rounds=arguments.rounds or pace.rounds)
-    lines, left_out = measure(pace, arguments.only, setup.prepare())
+    lines, left_out = measure(pace, arguments.only)
 
     measured = figures.gather(lines)
     verdicts = targets.verdicts(measured, set(arguments.only))
@@ -71,11 +71,12 @@ def measure_and_judge(arguments: argparse.Namespace) -> None:
         print("written: bench/latest.json, docs/benchmarks.md")
 
 
-def measure(pace, only, missing):
+def measure(pace, only):
     """Every line of every round, and a sentence for each program that could not run or failed."""
     from harness import jobs, setup
 
     chosen = jobs.jobs(pace, only)
+    missing = setup.prepare({job.needs for job in chosen})
     lines, left_out = [], {job.name: missing[job.needs] for job in chosen if job.needs in missing}
     for number in range(pace.rounds):
         for job in chosen:

@@ -4,34 +4,31 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
-from harness.jobs import BENCH, PIPELINE, ROOT
+from harness.jobs import PIPELINE, ROOT
 
 # What jobs need (`Job.needs`), and why it is not there.
 Missing = dict[str, str]
 
 
-def prepare() -> Missing:
-    """Everything that jobs need is there afterwards, but for what is answered."""
+def prepare(needs: Set[str]) -> Missing:
+    """Builds and installs what is needed; answers what could not be had, and why."""
     missing: Missing = {}
-    step("building the limits")
-    if not _run(
-        ["cargo", "build", "-q", "--release", "--manifest-path", str(BENCH / "limits" / "Cargo.toml")]
-    ):
-        missing["limits"] = "bench/limits did not build"
-    if not shutil.which("redis-server") and not _install("redis-server"):
+    if "limits" in needs:
+        _build("limits", "bench/limits/Cargo.toml", ["cargo", "build", "-q", "--release"], missing)
+    if "redis-server" in needs and not shutil.which("redis-server") and not _install("redis-server"):
         missing["redis-server"] = "redis-server is not installed (apt-get install redis-server)"
-    if not shutil.which("nats-server"):
+    if "nats-server" in needs and not shutil.which("nats-server"):
         missing["nats-server"] = "nats-server is not installed"
-    _build("python", "python/pyproject.toml", _python(), missing)
-    _build(
-        "pipeline",
-        "core/engine/benches/pipeline.rs",
-        [*PIPELINE[: PIPELINE.index("--")], "--no-run"],
-        missing,
-    )
+    if "python" in needs:
+        # As a user gets it: optimised.
+        maturin = [sys.executable, "-m", "maturin", "develop", "--release", "-q"]
+        _build("python", "python/pyproject.toml", maturin, missing)
+    if "pipeline" in needs:
+        cargo_bench = [*PIPELINE[: PIPELINE.index("--")], "--no-run"]
+        _build("pipeline", "core/engine/benches/pipeline.rs", cargo_bench, missing)
     return missing
 
 
@@ -39,16 +36,11 @@ def step(text: str) -> None:
     print(f"== {text}", file=sys.stderr, flush=True)
 
 
-def _python() -> list[str]:
-    """As a user gets it: optimised."""
-    return [sys.executable, "-m", "maturin", "develop", "--release", "-q"]
-
-
 def _build(name: str, source: str, command: Sequence[str], missing: Missing) -> None:
     if not (ROOT / source).exists():
         missing[name] = f"{source} is not there"
         return
-    step(f"building folkmoot: {name}")
+    step(f"building {name}")
     if not _run(command, where=(ROOT / source).parent):
         missing[name] = f"{source} did not build"
 
