@@ -67,6 +67,7 @@ fn stands_alone(line: &str, needle: &str, is_word: impl Fn(char) -> bool) -> boo
     line.match_indices(needle).any(|(start, _)| {
         let before = line.get(..start).and_then(|part| part.chars().next_back());
         let after = line.get(start + needle.len()..).and_then(|part| part.chars().next());
-        !before.is_some_and(&is_word) && !(ends_in_word && after.is_some_and(&is_word))
+        let continues = ends_in_word && after.is_some_and(&is_word);
+        !before.is_some_and(&is_word) && !continues
     })
 }
