@@ -21,7 +21,10 @@ fn main() {
     if let [dir, lock, work] = args.as_slice() {
         return contend(Path::new(dir), lock, work);
     }
-    println!("{:8} {:8} {:>6} {:>10} {:>12} {:>14}", "work", "lock", "procs", "turns/s", "longest ms", "least share %");
+    println!(
+        "{:8} {:8} {:>6} {:>10} {:>12} {:>14}",
+        "work", "lock", "procs", "turns/s", "longest ms", "least share %"
+    );
     for work in ["short", "mixed", "sqlite", "nothing"] {
         for lock in ["turn", "setlkw"] {
             for processes in [1, 4] {
@@ -68,7 +71,7 @@ fn contend(dir: &Path, lock: &str, work: &str) {
         match work {
             "sqlite" => {
                 let mut insert = db.prepare_cached("INSERT INTO t VALUES(?, 'some row')").unwrap();
-                insert.execute([turns]).unwrap();
+                insert.execute([turns.cast_signed()]).unwrap();
             }
             "mixed" if turns.is_multiple_of(10) => thread::sleep(Duration::from_millis(1)),
             "short" | "mixed" => spin(Duration::from_micros(20)),

@@ -32,7 +32,8 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, (u64, u64))> {
 pub(crate) fn ensure_header(path: &Path, file: &File) -> io::Result<[u8; 16]> {
     let begun = Instant::now();
     loop {
-        if let Some(identity) = read_header(path, file)? {
+        // Anything but success may be a header in the making: it is judged under the lock.
+        if let Ok(Some(identity)) = read_header(path, file) {
             return Ok(identity);
         }
         if lock::set(file, lock::INIT, Mode::Exclusive)? {
@@ -44,7 +45,8 @@ pub(crate) fn ensure_header(path: &Path, file: &File) -> io::Result<[u8; 16]> {
             return written.map_err(|error| explain(path, error));
         }
         if begun.elapsed() >= PATIENCE {
-            let message = format!("{} is being created by another process that does not finish", path.display());
+            let message =
+                format!("{} is being created by another process that does not finish", path.display());
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
         thread::sleep(RETRY);
@@ -57,12 +59,13 @@ fn read_header(path: &Path, file: &File) -> io::Result<Option<[u8; 16]>> {
     let size = file.metadata()?.len();
     let have = file.read_at(header.as_flattened_mut(), 0)?;
     let [magic, identity] = header;
-    if magic == [0; 16] {
+    if magic == [0; 16] && size <= BYTES as u64 {
         return Ok(None);
     }
     if magic != MAGIC || size < BYTES as u64 || have < size_of_val(&header) {
         let name = path.display();
-        let message = format!("{name} is not a sidecar file of this version of folkmoot; it was left as it is");
+        let message =
+            format!("{name} is not a sidecar file of this version of folkmoot; it was left as it is");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     Ok(Some(identity))

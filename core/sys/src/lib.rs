@@ -22,6 +22,7 @@ pub mod fs;
 mod futex;
 pub mod lock;
 mod page;
+mod queue;
 mod registry;
 pub mod sidecar;
 pub mod turn;

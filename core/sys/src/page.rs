@@ -8,7 +8,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::futex;
 
 /// The first bytes of a sidecar; the last digit counts layouts.
 pub(crate) const MAGIC: [u8; 16] = *b"folkmoot-side-01";
@@ -39,11 +41,39 @@ pub(crate) struct Bell {
     pub(crate) sleepers: AtomicU32,
 }
 
-/// The turn to write: its own bell, and a ticket that changes whenever a process takes the turn.
+impl Bell {
+    /// Changes the word; whether somebody may be asleep on it, to be woken now.
+    pub(crate) fn ring(&self) -> bool {
+        self.word.fetch_add(1, Ordering::SeqCst);
+        self.sleepers.load(Ordering::SeqCst) != 0 && self.sleepers.swap(0, Ordering::SeqCst) != 0
+    }
+
+    /// Raises the flag and answers the word. Who then finds nothing to do may sleep while the word stays the same.
+    pub(crate) fn prepare(&self) -> u32 {
+        let seen = self.word.load(Ordering::SeqCst);
+        self.sleepers.store(1, Ordering::SeqCst);
+        seen
+    }
+
+    /// Wakes everybody.
+    pub(crate) fn wake_all(&self) {
+        if self.ring() {
+            futex::wake(&self.word, futex::ANYBODY, i32::MAX);
+        }
+    }
+}
+
+/// The turn to write.
 #[repr(C)]
 pub(crate) struct Turn {
+    /// What those who wait sleep on, each by the name of its place.
     pub(crate) bell: Bell,
+    /// Changes whenever a process takes the turn.
     pub(crate) ticket: AtomicU32,
+    /// The place in the queue that the next to wait will draw.
+    pub(crate) next_place: AtomicU32,
+    /// The first place that may not have been called yet.
+    pub(crate) called: AtomicU32,
 }
 
 const _: () = assert!(size_of::<Page>() == 256 && size_of::<Page>() <= BYTES);
@@ -52,7 +82,8 @@ const _: () = assert!(size_of::<Page>() == 256 && size_of::<Page>() <= BYTES);
 pub(crate) fn map(file: &File) -> io::Result<NonNull<Page>> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new shared mapping of an open file, placed by the kernel: no memory of ours is touched.
-    let page = unsafe { libc::mmap(ptr::null_mut(), BYTES, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+    let page =
+        unsafe { libc::mmap(ptr::null_mut(), BYTES, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
     if page == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }

@@ -22,7 +22,8 @@ pub(crate) fn lock() -> MutexGuard<'static, Sidecars> {
     let mut current = CURRENT.load(Ordering::Acquire);
     if current.is_null() {
         let fresh = Box::into_raw(Box::new(Mutex::new(Sidecars::new())));
-        current = match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
+        current = match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire)
+        {
             Ok(_) => fresh,
             Err(winner) => {
                 // SAFETY: `fresh` came from `Box::into_raw` above and nobody else has seen it.

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 
 use crate::fork::fork_generation;
 use crate::lock::{self, Byte, Mode};
-use crate::page::{self, Bell, Page};
+use crate::page::{self, Page};
 use crate::turn::Run;
 use crate::{create, fs, futex, registry};
 
@@ -119,8 +119,7 @@ impl Sidecar {
 
     /// Wakes all that [`wait`](Self::wait), in every process; costs a system call only if somebody may be waiting.
     pub fn wake(&self) {
-        let bell = &self.page().bell.0;
-        bell.ring(i32::MAX);
+        self.page().bell.0.wake_all();
     }
 
     /// Wakes this process's own waiters. They sleep on the shared word, so it is the same as [`wake`](Self::wake).
@@ -143,13 +142,12 @@ impl Sidecar {
         let bell = &self.page().bell.0;
         let begun = Instant::now();
         loop {
-            bell.sleepers.store(1, Ordering::SeqCst);
-            let word = bell.word.load(Ordering::SeqCst);
+            let word = bell.prepare();
             let left = timeout.saturating_sub(begun.elapsed());
             if word != seen || left.is_zero() {
                 return word;
             }
-            futex::wait(&bell.word, seen, left);
+            futex::wait(&bell.word, seen, futex::ANYBODY, left);
         }
     }
 
@@ -165,7 +163,8 @@ impl Sidecar {
         while !lock::set(&self.file, byte.offset(), Mode::Shared)? {
             if begun.elapsed() >= LOCK_PATIENCE {
                 let path = self.path.display();
-                let message = format!("another process holds the {byte:?} lock of {path} for itself; try again later");
+                let message =
+                    format!("another process holds the {byte:?} lock of {path} for itself; try again later");
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
             std::thread::sleep(LOCK_RETRY);
@@ -213,17 +212,6 @@ impl Sidecar {
         }
         let path = self.path.display();
         Err(io::Error::other(format!("{path} was opened before this process was forked; open it anew here")))
-    }
-}
-
-impl Bell {
-    /// Changes the word and wakes up to `most` sleepers; how many there were.
-    pub(crate) fn ring(&self, most: i32) -> u32 {
-        self.word.fetch_add(1, Ordering::SeqCst);
-        if self.sleepers.load(Ordering::SeqCst) == 0 || self.sleepers.swap(0, Ordering::SeqCst) == 0 {
-            return 0;
-        }
-        futex::wake(&self.word, most)
     }
 }
 
