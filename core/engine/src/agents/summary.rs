@@ -1,0 +1,108 @@
+//! The summary of everyone, every two seconds, for whoever listens. A frame without a `seq`: only the newest counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{List, Performance, Presence, Status, events};
+use crate::clock::Time;
+use crate::core::Core;
+use crate::error::Result;
+use crate::events::event::{Event, Place};
+use crate::json::Json;
+use crate::lists::MAX_LIMIT;
+use crate::pipeline::command::Query;
+use crate::principal::Principal;
+use crate::tasks::tables::TaskGlance;
+
+/// One agent in a summary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentStatus {
+    /// The agent.
+    pub agent_id: String,
+    /// Its display name.
+    pub name: String,
+    /// Its status.
+    pub status: Status,
+    /// The task it holds.
+    pub current_task: Option<TaskGlance>,
+    /// What it used last.
+    pub current_activity: Option<String>,
+    /// When it last did something.
+    pub last_activity: Option<Time>,
+    /// What it has done so far.
+    pub performance: Performance,
+    /// Where it runs.
+    pub location: Option<super::Location>,
+    /// In how many sessions it takes part.
+    pub sessions: u64,
+}
+
+/// The fingerprint of the last summary, to leave out one that says the same.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// Hands the summary of now to whoever listens for `agent.status`.
+pub(crate) fn announce(core: &Core) -> Result<()> {
+    let agents = collect(core)?;
+    let now = core.seams.clock.wall();
+    let text = serde_json::to_string(&agents).unwrap_or_default();
+    if core.config.status_skip_unchanged {
+        let mark = fingerprint(&text);
+        if LAST.swap(mark, Ordering::Relaxed) == mark {
+            return Ok(());
+        }
+    }
+    let data = serde_json::json!({
+        "agents": serde_json::from_str::<Value>(&text).unwrap_or_default(),
+        "timestamp": now,
+    });
+    let frame = Event {
+        seq: 0,
+        kind: events::STATUS.into(),
+        time: now,
+        principal: Principal::Process,
+        place: Place::default(),
+        data: Json::from(data),
+        relaxed: true,
+        hub: core.storage.hub_id,
+        wire: OnceLock::new(),
+    };
+    core.publisher.announce(&Arc::new(frame));
+    Ok(())
+}
+
+fn fingerprint(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish() | 1
+}
+
+/// Everyone's status.
+pub(crate) fn collect(core: &Core) -> Result<Vec<AgentStatus>> {
+    core.storage.read(|reader| {
+        let list = List { limit: Some(MAX_LIMIT), ..List::default() };
+        let page = list.read(reader, &Principal::Process)?;
+        page.agents
+            .into_iter()
+            .map(|view| {
+                let mut presence: Presence = view.presence;
+                core.relaxed.overlay(&mut presence);
+                Ok(AgentStatus {
+                    current_task: crate::tasks::tables::glance(reader.db, &presence.agent_id)?,
+                    agent_id: presence.agent_id,
+                    name: view.agent.name,
+                    status: presence.status,
+                    current_activity: presence.last_tool_name,
+                    last_activity: presence.last_activity,
+                    performance: presence.performance,
+                    location: presence.location,
+                    sessions: u64::from(presence.session_id.is_some()),
+                })
+            })
+            .collect()
+    })
+}

@@ -1,0 +1,186 @@
+//! `fold(log) == tables`: the check behind `folkmoot check`.
+//!
+//! The events that the log still holds are applied to empty tables, and the result is compared with the tables of the
+//! hub, row by row. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by
+//! name: counters of leases, holders, read marks, consumers, idempotency keys, search indexes, old versions.
+
+use rusqlite::Connection;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::events::event::{Body, Stamp};
+use crate::log;
+use crate::storage::schema;
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// Events whose hash follows from the one before.
+    pub events: u64,
+    /// The last event that retention took; 0 while the log is whole.
+    pub base_seq: u64,
+    /// The newest `seq`.
+    pub head_seq: u64,
+    /// Rows that equal the fold.
+    pub rows_equal: u64,
+    /// Rows whose last change is no longer in the log.
+    pub rows_older_than_log: u64,
+}
+
+/// A table of the fold: its key, the column with its `seq`, and the columns that are compared.
+struct Table {
+    name: &'static str,
+    key: &'static str,
+    seq: &'static str,
+    columns: &'static str,
+    /// Whether rows of the fold may be missing in the hub (old versions are trimmed).
+    may_lack: bool,
+}
+
+const TABLES: &[Table] = &[
+    Table { name: "agent", key: "agent_id", seq: "seq", columns: "body", may_lack: false },
+    Table { name: "presence", key: "agent_id", seq: "seq", columns: "status, body", may_lack: false },
+    Table {
+        name: "message",
+        key: "message_id",
+        seq: "changed",
+        columns: "sender_id, thread_id, body",
+        may_lack: false,
+    },
+    Table {
+        name: "delivery",
+        key: "audience || ' ' || seq",
+        seq: "seq",
+        columns: "audience",
+        may_lack: false,
+    },
+    Table {
+        name: "task",
+        key: "task_id",
+        seq: "seq",
+        columns: "status, open, (SELECT requires FROM reqset r WHERE r.reqset = task.reqset), priority, due, assignee, \
+                  session_id, parent_id, wake_at, token, body",
+        may_lack: false,
+    },
+    Table {
+        name: "dep",
+        key: "task_id || ' ' || depends_on",
+        seq: "seq",
+        columns: "task_id",
+        may_lack: false,
+    },
+    Table {
+        name: "memory",
+        key: "key || ' ' || version",
+        seq: "seq",
+        columns: "gone, expires_at, body",
+        may_lack: true,
+    },
+    Table { name: "acl", key: "prefix || ' ' || exact", seq: "seq", columns: "body", may_lack: false },
+];
+
+/// Checks a hub through this connection, inside one snapshot.
+pub(crate) fn check(db: &Connection) -> Result<Report> {
+    let sound: String = db.query_row("PRAGMA quick_check", [], |row| row.get(0))?;
+    if sound != "ok" {
+        return Err(Error::storage(format!("the file is damaged: {sound}")).hint("restore the newest backup"));
+    }
+    let events = log::verify_chain(db)?;
+    let (base_seq, _) = log::base(db)?;
+    let shadow = schema::shadow()?;
+    fold(db, &shadow)?;
+    let mut report =
+        Report { events, base_seq, head_seq: log::head(db)?.seq, rows_equal: 0, rows_older_than_log: 0 };
+    for table in TABLES {
+        compare(db, &shadow, table, base_seq, &mut report)?;
+    }
+    Ok(report)
+}
+
+/// Applies every event of the log to empty tables.
+fn fold(db: &Connection, shadow: &Connection) -> Result<()> {
+    const PAGE: usize = 1_000;
+    let mut after = 0;
+    shadow.execute_batch("BEGIN")?;
+    loop {
+        let events = log::read(db, [0; 6], after, PAGE)?;
+        let Some(last) = events.last() else { break };
+        after = last.seq;
+        for event in &events {
+            if let Some(body) = decode(&event.kind, event.data.text())? {
+                body.apply(shadow, Stamp { seq: event.seq, time: event.time }, event.data.text())?;
+            }
+        }
+    }
+    shadow.execute_batch("COMMIT")?;
+    Ok(())
+}
+
+/// Reads an event's body back, whichever noun it is of; `None` for kinds this version does not know.
+fn decode(kind: &str, data: &str) -> Result<Option<Box<dyn Body>>> {
+    match kind.split_once('.').map_or(kind, |(noun, _)| noun) {
+        "agent" | "presence" => crate::agents::events::decode(kind, data),
+        "message" => crate::messages::events::decode(kind, data),
+        "task" => crate::tasks::events::decode(kind, data),
+        "memory" => crate::memory::events::decode(kind, data),
+        _ => Ok(None),
+    }
+}
+
+fn compare(
+    db: &Connection,
+    shadow: &Connection,
+    table: &Table,
+    base: u64,
+    report: &mut Report,
+) -> Result<()> {
+    let Table { name, key, seq, columns, .. } = table;
+    let sql = format!("SELECT {key}, {seq}, json_array({columns}) FROM {name} ORDER BY 1");
+    let by_key = format!("SELECT {seq}, json_array({columns}) FROM {name} WHERE {key} = ?1");
+    let mut rows = db.prepare(&sql)?;
+    let mut rows = rows.query([])?;
+    let mut folded = shadow.prepare(&by_key)?;
+    while let Some(row) = rows.next()? {
+        let (key, seq, body): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if !still_in_log(db, seq, base)? {
+            report.rows_older_than_log += 1;
+            continue;
+        }
+        let mut found = folded.query([&key])?;
+        let same = match found.next()? {
+            Some(row) => row.get::<_, i64>(0)? == seq && row.get::<_, String>(1)? == body,
+            None => false,
+        };
+        if !same {
+            return Err(Error::storage(format!(
+                "table {name} differs from the log at {key:?} (event {seq})"
+            ))
+            .with("table", *name)
+            .with("key", key)
+            .hint("restore the newest backup, and report this"));
+        }
+        report.rows_equal += 1;
+    }
+    if table.may_lack { Ok(()) } else { nothing_missing(db, shadow, table) }
+}
+
+fn nothing_missing(db: &Connection, shadow: &Connection, table: &Table) -> Result<()> {
+    let count = |conn: &Connection| -> Result<i64> {
+        Ok(conn.query_row(&format!("SELECT count(*) FROM {}", table.name), [], |row| row.get(0))?)
+    };
+    let (here, folded) = (count(db)?, count(shadow)?);
+    if here < folded {
+        return Err(Error::storage(format!("table {} has {here} rows, the log says {folded}", table.name))
+            .with("table", table.name));
+    }
+    Ok(())
+}
+
+fn still_in_log(db: &Connection, seq: i64, base: u64) -> Result<bool> {
+    if seq as u64 > base {
+        let sql = "SELECT EXISTS (SELECT 1 FROM event WHERE seq = ?1) OR EXISTS (SELECT 1 FROM pulse WHERE seq = ?1)";
+        return Ok(db.prepare_cached(sql)?.query_row([seq], |row| row.get(0))?);
+    }
+    Ok(false)
+}

@@ -1,0 +1,210 @@
+//! The heart of one open hub: its storage, its queue to the writer, its subscribers and its own threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::agents::relaxed::Relaxed;
+use crate::config::HubConfig;
+use crate::error::{Error, Result};
+use crate::keeper::Keeper;
+use crate::leases::LeaseWatch;
+use crate::memory::cache::Cache;
+use crate::pipeline::append::Writer;
+use crate::pipeline::command::{Change, Class, Pending};
+use crate::pipeline::publish::Publisher;
+use crate::pipeline::queue::Queue;
+use crate::pool::Pool;
+use crate::principal::Principal;
+use crate::seams::Seams;
+use crate::storage::Storage;
+use crate::storage::checkpoint::Checkpoint;
+
+/// What all handles of one hub in one process share.
+pub(crate) struct Core {
+    pub config: HubConfig,
+    pub seams: Seams,
+    pub storage: Storage,
+    pub queue: Queue,
+    pub publisher: Publisher,
+    pub leases: LeaseWatch,
+    pub checkpoint: Checkpoint,
+    pub relaxed: Relaxed,
+    pub cache: Cache,
+    pub keeper: Keeper,
+    pub pool: Arc<Pool>,
+    /// This process's incarnation, which holds leases.
+    pub holder: String,
+    pub handles: AtomicUsize,
+    tail: Tail,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    closed: AtomicBool,
+    fork_generation: u32,
+}
+
+/// Where the thread that follows other processes sleeps while nobody listens.
+#[derive(Default)]
+struct Tail {
+    wanted: Mutex<bool>,
+    more: Condvar,
+}
+
+impl Core {
+    pub fn open(path: &std::path::Path, config: HubConfig, seams: Seams) -> Result<Arc<Core>> {
+        config.check()?;
+        let (storage, conn) = Storage::open(path, &config, &seams)?;
+        let mut ids = (seams.ids)();
+        let holder = ids.next(seams.clock.wall());
+        let core = Arc::new(Core {
+            storage,
+            queue: Queue::new(Writer::new(conn, ids)),
+            publisher: Publisher::default(),
+            leases: LeaseWatch::default(),
+            checkpoint: Checkpoint::default(),
+            relaxed: Relaxed::new(&config),
+            cache: Cache::default(),
+            keeper: Keeper::default(),
+            pool: Arc::default(),
+            holder,
+            handles: AtomicUsize::new(0),
+            tail: Tail::default(),
+            threads: Mutex::default(),
+            closed: AtomicBool::new(false),
+            fork_generation: folkmoot_sys::fork_generation(),
+            config,
+            seams,
+        });
+        if core.seams.background {
+            core.start()?;
+        }
+        Ok(core)
+    }
+
+    fn start(self: &Arc<Core>) -> Result<()> {
+        self.spawn("writer", |core| core.queue.serve(&core))?;
+        self.spawn("checkpoint", |core| core.checkpoint.serve(&core))?;
+        self.spawn("tail", |core| core.follow())?;
+        self.spawn("keeper", |core| core.keeper.serve(&core))?;
+        if !self.config.read_only {
+            self.spawn("flush", |core| core.relaxed.serve(&core))?;
+        }
+        Ok(())
+    }
+
+    fn spawn(self: &Arc<Core>, name: &str, body: impl FnOnce(Arc<Core>) + Send + 'static) -> Result<()> {
+        let core = self.clone();
+        let thread =
+            std::thread::Builder::new().name(format!("folkmoot-{name}")).spawn(move || body(core))?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    /// Refuses to work in a forked child or after the hub was closed.
+    pub fn check_usable(&self) -> Result<()> {
+        if self.is_forked() {
+            return Err(Error::unavailable(
+                "this hub was opened before the process forked and cannot be used in the child",
+            )
+            .with("reason", "forked")
+            .hint("open the hub again in the child"));
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::unavailable("this hub is closed")
+                .with("reason", "closed")
+                .hint("open it again"));
+        }
+        Ok(())
+    }
+
+    /// Whether this process is a forked child of the one that opened the hub.
+    pub fn is_forked(&self) -> bool {
+        folkmoot_sys::fork_generation() != self.fork_generation
+    }
+
+    /// Runs a change and waits until it is acknowledged.
+    pub fn change<C: Change>(
+        &self,
+        op: &'static str,
+        class: Class,
+        by: &Principal,
+        input: C,
+    ) -> Result<C::Output> {
+        let command = self.queue.run(self, op, class, by, Box::new(Pending::new(input)))?;
+        match command.into_any().downcast::<Pending<C>>() {
+            Ok(pending) => pending.into_output(),
+            Err(_) => Err(Error::internal("a command came back as another one")),
+        }
+    }
+
+    /// Wakes the thread that follows other processes, since someone listens now.
+    pub fn listen(&self) {
+        let mut wanted = self.tail.wanted.lock();
+        if !*wanted {
+            *wanted = true;
+            self.tail.more.notify_one();
+        }
+    }
+
+    /// Follows the commits of other processes while anyone listens.
+    fn follow(&self) {
+        const LOOK: Duration = Duration::from_millis(500);
+        folkmoot_sys::set_timer_slack(1_000);
+        while !self.is_closed() {
+            {
+                let mut wanted = self.tail.wanted.lock();
+                *wanted = self.publisher.has_subscribers();
+                while !*wanted && !self.is_closed() {
+                    self.tail.more.wait(&mut wanted);
+                }
+            }
+            let seen = self.storage.sidecar.wake_word();
+            if let Err(error) = self.publisher.catch_up(self) {
+                tracing::warn!(%error, "the log could not be read; trying again");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let _ = self.storage.sidecar.wait(seen, LOOK);
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Ends everything in order: what was acknowledged is written, agents of this process leave, threads end.
+    pub fn close(&self) {
+        if self.is_forked() || self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        if !self.config.read_only {
+            if let Err(error) = self.relaxed.flush(self) {
+                tracing::warn!(%error, "relaxed updates could not be written on closing");
+            }
+            if let Err(error) = self.keeper.leave(self) {
+                tracing::warn!(%error, "agents of this process could not be taken offline on closing");
+            }
+        }
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.queue.close();
+        self.checkpoint.close();
+        self.relaxed.close();
+        self.keeper.close();
+        self.pool.close();
+        self.publisher.close();
+        {
+            let _wanted = self.tail.wanted.lock();
+            self.tail.more.notify_all();
+        }
+        self.storage.sidecar.nudge();
+        let own = std::thread::current().id();
+        for thread in self.threads.lock().drain(..) {
+            if thread.thread().id() != own {
+                let _ = thread.join();
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The hub as its users hold it: open, call, subscribe, close.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use crate::config::HubConfig;
+use crate::core::Core;
+use crate::error::{Error, Result};
+use crate::events::filter::Filter;
+use crate::events::subscription::Subscription;
+use crate::operations::{self, Operation, Run};
+use crate::pipeline::command::Command;
+use crate::principal::Principal;
+use crate::seams::Seams;
+
+/// Asked several times a second by a call that waits: an error ends the wait.
+pub type Check<'a> = dyn FnMut() -> Result<()> + 'a;
+
+/// One process's handle on a hub.
+///
+/// Two handles on one file in one process share everything behind them; a clone is the same handle.
+///
+/// ```
+/// use folkmoot_engine::{Hub, HubConfig, memory};
+///
+/// let hub = Hub::open(":memory:", HubConfig::default())?;
+/// hub.run(memory::Set::new("plans/q3", serde_json::json!({"goal": "ship"})))?;
+/// let entry = hub.run(memory::Get::new("plans/q3"))?;
+/// assert_eq!(entry.version, 1);
+/// hub.close();
+/// # Ok::<(), folkmoot_engine::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Hub {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    core: Arc<Core>,
+    closed: AtomicBool,
+}
+
+static OPEN: Mutex<Option<HashMap<(u64, u64), Weak<Core>>>> = Mutex::new(None);
+
+impl Hub {
+    /// Opens the hub in this file, creating it when it is not there; `:memory:` for one that lives with the handle.
+    ///
+    /// # Errors
+    ///
+    /// `storage` when the file cannot be used (not a hub, a newer schema, a network file system, no permission);
+    /// `invalid_input` when the configuration makes no sense.
+    pub fn open(path: impl AsRef<Path>, config: HubConfig) -> Result<Hub> {
+        Hub::open_with(path, config, Seams::default())
+    }
+
+    /// Opens a hub with clock, ids, faults or file system of one's own: for tests and simulations.
+    pub fn open_with(path: impl AsRef<Path>, config: HubConfig, seams: Seams) -> Result<Hub> {
+        let path = path.as_ref();
+        let mut open = OPEN.lock();
+        let open = open.get_or_insert_default();
+        if let Some(core) = find_open(open, path) {
+            if core.config != config {
+                return Err(Error::conflict(
+                    format!("{} is open in this process with another configuration", path.display()),
+                    &core.config,
+                )
+                .hint("open it with the same configuration, or close the other handle first"));
+            }
+            return Ok(Hub::over(core));
+        }
+        let core = Core::open(path, config, seams)?;
+        open.retain(|_, core| core.strong_count() > 0);
+        open.insert(core.storage.file_id, Arc::downgrade(&core));
+        Ok(Hub::over(core))
+    }
+
+    fn over(core: Arc<Core>) -> Hub {
+        core.handles.fetch_add(1, Ordering::AcqRel);
+        Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false) }) }
+    }
+
+    pub(crate) fn core(&self) -> Result<&Arc<Core>> {
+        if self.handle.closed.load(Ordering::Acquire) {
+            return Err(Error::unavailable("this hub is closed")
+                .with("reason", "closed")
+                .hint("open it again"));
+        }
+        self.handle.core.check_usable()?;
+        Ok(&self.handle.core)
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
+        &self.handle.core.storage.path
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &HubConfig {
+        &self.handle.core.config
+    }
+
+    /// Runs an operation by its name, with its input and answer as JSON text.
+    pub fn call(&self, name: &str, input: &[u8]) -> Result<Vec<u8>> {
+        self.call_as(&Principal::Process, name, input, &mut || Ok(()))
+    }
+
+    /// Runs an operation on someone's behalf; `check` is asked while the call waits.
+    pub fn call_as(
+        &self,
+        by: &Principal,
+        name: &str,
+        input: &[u8],
+        check: &mut Check<'_>,
+    ) -> Result<Vec<u8>> {
+        let core = self.core()?;
+        let operation = operations::find(name)?;
+        match operation.run {
+            Run::Change(parse) => {
+                let command = core.queue.run(core, operation.name, operation.class, by, parse(input)?)?;
+                command.answer_json()
+            }
+            Run::Query(read) => read(core, by, input),
+            Run::Compose(run) => run(&Scope { core, by, op: operation }, input, check),
+            Run::Relaxed(run) => run(core, by, input),
+        }
+    }
+
+    /// Runs an operation without waiting: `done` is called with its answer, from a thread of the hub.
+    ///
+    /// `check` is asked while the call waits for something; an error from it ends the call.
+    pub fn submit(
+        &self,
+        by: &Principal,
+        name: &str,
+        input: &[u8],
+        mut check: impl FnMut() -> Result<()> + Send + 'static,
+        done: impl FnOnce(Result<Vec<u8>>) + Send + 'static,
+    ) {
+        let prepared = self.core().and_then(|core| {
+            let operation = operations::find(name)?;
+            Ok((core, operation))
+        });
+        let (core, operation) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return done(Err(error)),
+        };
+        match operation.run {
+            Run::Change(parse) => match parse(input) {
+                Ok(command) => {
+                    let callback = move |command: Box<dyn Command>, outcome: Result<()>| {
+                        done(outcome.and_then(|()| command.answer_json()));
+                    };
+                    core.queue.submit(operation.name, operation.class, by, command, Box::new(callback));
+                }
+                Err(error) => done(Err(error)),
+            },
+            Run::Relaxed(run) => done(run(core, by, input)),
+            Run::Query(_) | Run::Compose(_) => {
+                let (hub, by, input) = (self.clone(), by.clone(), input.to_vec());
+                core.pool.run(move || done(hub.call_as(&by, operation.name, &input, &mut check)));
+            }
+        }
+    }
+
+    /// Runs an operation with typed input and answer: the input's type says which one.
+    pub fn run<O: Operate>(&self, input: O) -> Result<O::Output> {
+        self.run_as(&Principal::Process, input)
+    }
+
+    /// Runs a typed operation on someone's behalf.
+    pub fn run_as<O: Operate>(&self, by: &Principal, input: O) -> Result<O::Output> {
+        input.operate(self.core()?, by, &mut || Ok(()))
+    }
+
+    /// Listens from now on, or from after a `seq`.
+    pub fn subscribe(&self, filter: Filter, after: Option<u64>) -> Result<Subscription> {
+        self.subscribe_as(&Principal::Process, filter, after)
+    }
+
+    /// Listens on someone's behalf: what that principal may not see is left out.
+    pub fn subscribe_as(&self, by: &Principal, filter: Filter, after: Option<u64>) -> Result<Subscription> {
+        Subscription::open(self.core()?, filter, by, after)
+    }
+
+    /// Has this process beat for the agent until it leaves or the hub is closed. The agent must be registered.
+    pub fn hold_agent(&self, agent_id: &str) -> Result<()> {
+        let core = self.core()?;
+        core.keeper.hold(core, agent_id)
+    }
+
+    /// Writes what was acknowledged from memory (relaxed updates).
+    pub fn flush(&self) -> Result<()> {
+        let core = self.core()?;
+        core.relaxed.flush(core)
+    }
+
+    /// Does once what the hub's own threads do by the clock: expiry, retention, summaries. For simulations.
+    pub fn tend(&self) -> Result<()> {
+        let core = self.core()?;
+        core.keeper.tend(core)
+    }
+
+    /// Copies the hub into a new file while it is in use.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<()> {
+        let core = self.core()?;
+        core.relaxed.flush(core)?;
+        core.storage.backup(to.as_ref())
+    }
+
+    /// Checks the whole file: SQLite's own check, the chain of the log, and that its fold equals the tables.
+    pub fn check(&self) -> Result<crate::check::Report> {
+        let core = self.core()?;
+        core.storage.read(|reader| crate::check::check(reader.db))
+    }
+
+    /// Closes this handle. The last one of the process ends the hub's threads and takes its agents offline.
+    pub fn close(&self) {
+        self.handle.close();
+    }
+
+    /// Whether this handle is closed.
+    pub fn is_closed(&self) -> bool {
+        self.handle.closed.load(Ordering::Acquire)
+    }
+}
+
+impl Handle {
+    fn close(&self) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if self.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.core.close();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.core.is_forked() {
+            // A child must not close its parent's file: that would drop the parent's locks.
+            std::mem::forget(self.core.clone());
+            return;
+        }
+        self.close();
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("path", &self.path()).field("closed", &self.is_closed()).finish()
+    }
+}
+
+fn find_open(open: &HashMap<(u64, u64), Weak<Core>>, path: &Path) -> Option<Arc<Core>> {
+    let id = folkmoot_sys::file_id(path).ok()?;
+    open.get(&id)?.upgrade().filter(|core| !core.is_forked() && !core.is_closed())
+}
+
+/// Where an operation that is made of others runs.
+pub struct Scope<'a> {
+    pub(crate) core: &'a Arc<Core>,
+    /// On whose behalf.
+    pub by: &'a Principal,
+    pub(crate) op: &'static Operation,
+}
+
+/// A typed operation: implemented for every input of the table.
+pub trait Operate: Sized {
+    /// What it answers.
+    type Output;
+
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn operate(self, core: &Arc<Core>, by: &Principal, check: &mut Check<'_>) -> Result<Self::Output>;
+}

@@ -1,0 +1,240 @@
+//! The keeper: whatever must happen as time passes.
+//!
+//! One thread of each hub beats for the agents it holds, looks for leases that have lapsed, keys and back-offs that are
+//! due, agents that have fallen quiet, and events that retention takes. All of it is done by commands that hold only if
+//! what was seen still stands, so that two processes doing the same do no harm. One process at a time is the
+//! *housekeeper* (a lock that dies with it) and acts at once; the others act a little later, in case it is stopped.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use folkmoot_sys::Byte;
+use parking_lot::{Condvar, Mutex};
+
+use crate::agents;
+use crate::core::Core;
+use crate::error::Result;
+use crate::leases::Lease;
+use crate::memory;
+use crate::pipeline::command::{Change, Class};
+use crate::principal::Principal;
+use crate::retention;
+use crate::tasks;
+
+/// How much longer than the housekeeper the other processes wait.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often the keeper looks, at least and at most.
+const SLOWEST: Duration = Duration::from_secs(1);
+const QUICKEST: Duration = Duration::from_millis(10);
+/// How often retention, expiry and indexes are looked after.
+const SLOW_ROUND: Duration = Duration::from_secs(5);
+/// How much is expired in one go.
+const AT_ONCE: usize = 200;
+
+/// What the keeper of one hub remembers.
+#[derive(Default)]
+pub(crate) struct Keeper {
+    state: Mutex<State>,
+    more: Condvar,
+    closed: AtomicBool,
+    /// Milliseconds of the shortest lease that is held here; beats come three times as often.
+    shortest: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    holds: bool,
+    beaten: Option<Duration>,
+    slow_round: Option<Duration>,
+    summarized: Option<Duration>,
+}
+
+impl Keeper {
+    /// Has this process beat for an agent.
+    pub fn hold(&self, core: &Core, agent_id: &str) -> Result<()> {
+        system(
+            core,
+            "agent.hold",
+            Class::Shared,
+            agents::commands::Hold { agent_id: Some(agent_id.to_owned()) },
+        )?;
+        let mut state = self.state.lock();
+        state.holds = true;
+        state.beaten = Some(core.seams.clock.boot());
+        self.more.notify_one();
+        Ok(())
+    }
+
+    /// Notes that a lease of this length is held here, so that beats come often enough.
+    pub fn note_lease(&self, ttl: Duration) {
+        let millis = ttl.as_millis() as u64;
+        let before = self.shortest.load(Ordering::Relaxed);
+        if before == 0 || millis < before {
+            self.shortest.store(millis.max(1), Ordering::Relaxed);
+            self.more.notify_one();
+        }
+    }
+
+    /// Takes the agents that this process holds offline.
+    pub fn leave(&self, core: &Core) -> Result<()> {
+        if std::mem::take(&mut self.state.lock().holds) {
+            system(core, "agent.leave_all", Class::Durable, agents::commands::LeaveAll {})?;
+        }
+        Ok(())
+    }
+
+    /// The keeper's thread.
+    pub fn serve(&self, core: &Core) {
+        while !self.closed.load(Ordering::Acquire) {
+            let wait = match self.round(core) {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::warn!(%error, "the keeper's round failed; trying again");
+                    SLOWEST
+                }
+            };
+            let mut state = self.state.lock();
+            if !self.closed.load(Ordering::Acquire) {
+                self.more.wait_for(&mut state, wait.clamp(QUICKEST, SLOWEST));
+            }
+        }
+    }
+
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let _state = self.state.lock();
+        self.more.notify_all();
+    }
+
+    /// Does everything that is due now, whatever the time of the last round.
+    pub fn tend(&self, core: &Core) -> Result<()> {
+        self.state.lock().slow_round = None;
+        self.round(core).map(drop)
+    }
+
+    /// Does what is due; answers how long until something is.
+    fn round(&self, core: &Core) -> Result<Duration> {
+        core.storage.check_in_place()?;
+        let now = core.seams.clock.boot();
+        let mut wait = self.summarize(core, now)?;
+        if core.config.read_only {
+            return Ok(wait);
+        }
+        wait = wait.min(self.beat(core, now)?);
+        let grace = match core.storage.sidecar.try_lock_exclusive(Byte::Housekeeper) {
+            Ok(true) => Duration::ZERO,
+            Ok(false) | Err(_) => GRACE,
+        };
+        wait = wait.min(expire_leases(core, now, grace)?);
+        wait = wait.min(tasks::keeper::wake_due(core)?);
+        let due = self.state.lock().slow_round.is_none_or(|at| now >= at + SLOW_ROUND);
+        if due && grace.is_zero() {
+            slow_round(core)?;
+            self.state.lock().slow_round = Some(now);
+        }
+        Ok(wait)
+    }
+
+    fn beat(&self, core: &Core, now: Duration) -> Result<Duration> {
+        let (holds, beaten) = {
+            let state = self.state.lock();
+            (state.holds, state.beaten.unwrap_or_default())
+        };
+        if !holds {
+            return Ok(SLOWEST);
+        }
+        let shortest = Duration::from_millis(self.shortest.load(Ordering::Relaxed));
+        let ttl = Duration::from_secs_f64(core.config.presence_ttl_seconds);
+        let every = if shortest.is_zero() { ttl } else { ttl.min(shortest) } / 4;
+        let next = beaten + every;
+        if now < next {
+            return Ok(next - now);
+        }
+        system(core, "agent.hold", Class::Shared, agents::commands::Hold { agent_id: None })?;
+        self.state.lock().beaten = Some(now);
+        Ok(every)
+    }
+
+    fn summarize(&self, core: &Core, now: Duration) -> Result<Duration> {
+        let every = core.config.status_interval_seconds;
+        if every == 0.0 || !core.publisher.has_subscribers() {
+            return Ok(SLOWEST);
+        }
+        let every = Duration::from_secs_f64(every);
+        let last = self.state.lock().summarized;
+        if let Some(next) = last.map(|at| at + every).filter(|next| now < *next) {
+            return Ok(next - now);
+        }
+        agents::summary::announce(core)?;
+        self.state.lock().summarized = Some(now);
+        Ok(every)
+    }
+}
+
+/// Runs a command of the engine's own.
+pub(crate) fn system<C: Change>(
+    core: &Core,
+    op: &'static str,
+    class: Class,
+    command: C,
+) -> Result<C::Output> {
+    core.change(op, class, &Principal::Process, command)
+}
+
+/// Ends the leases that have stood still for their time; answers how long until the next may.
+fn expire_leases(core: &Core, now: Duration, grace: Duration) -> Result<Duration> {
+    let presence_ttl = Duration::from_secs_f64(core.config.presence_ttl_seconds);
+    let leases = core.storage.read(|reader| {
+        let mut leases = agents::tables::leases(reader.db, presence_ttl)?;
+        leases.extend(tasks::tables::leases(reader.db)?);
+        Ok(leases)
+    })?;
+    core.leases.keep_only(&leases);
+    let mut wait = SLOWEST;
+    for lease in leases {
+        let over = Lease { ttl: lease.ttl + grace, ..lease };
+        let left = core.leases.left(&over, now);
+        if left.is_zero() {
+            expire(core, &over)?;
+        } else {
+            wait = wait.min(left);
+        }
+    }
+    Ok(wait)
+}
+
+fn expire(core: &Core, lease: &Lease) -> Result<()> {
+    match lease.entity.split_once(':') {
+        Some(("agent", agent_id)) => {
+            let lapse = agents::commands::Lapse { agent_id: agent_id.to_owned(), count: lease.count };
+            system(core, "agent.lapse", Class::Durable, lapse)?;
+        }
+        Some(("task", task_id)) => {
+            let lapse =
+                tasks::keeper::Lapse { task_id: task_id.to_owned(), token: lease.token, count: lease.count };
+            system(core, "task.lapse", Class::Durable, lapse)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What need not be exact to the second.
+fn slow_round(core: &Core) -> Result<()> {
+    let (quiet, expired) = core.storage.read(|reader| {
+        let quiet = agents::tables::active(reader.db)?
+            .into_iter()
+            .filter(|presence| presence.is_quiet(reader.now, reader.config))
+            .collect::<Vec<_>>();
+        Ok((quiet, memory::tables::expired(reader.db, reader.now, AT_ONCE)?))
+    })?;
+    for presence in quiet {
+        let idle = agents::commands::FallIdle { agent_id: presence.agent_id };
+        system(core, "presence.fall_idle", Class::Relaxed, idle)?;
+    }
+    for entry in expired {
+        let expire = memory::commands::Expire { key: entry.key, version: entry.version };
+        system(core, "memory.expire", Class::Durable, expire)?;
+    }
+    retention::trim(core)
+}

@@ -1,0 +1,238 @@
+//! The log: one ordered row of events in SQLite.
+//!
+//! Durable events go to `event`, each hashed onto the one before; relaxed ones to `pulse`, for minutes. Both share one
+//! count of `seq`, so that reading the log is a merge of the two.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::events::event::{Event, Place, Stamp};
+use crate::json::Json;
+use crate::principal::Principal;
+
+/// The hash of an event and all before it.
+pub type Hash = [u8; 32];
+
+/// Where the log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The last `seq` that was given.
+    pub seq: u64,
+    /// The hash of the last durable event.
+    pub hash: Hash,
+}
+
+/// One event about to be written, in the form it is stored.
+pub struct Entry<'a> {
+    /// Its `seq` and time.
+    pub stamp: Stamp,
+    /// What happened.
+    pub kind: &'a str,
+    /// On whose behalf.
+    pub principal: &'a str,
+    /// Where it belongs.
+    pub place: &'a Place,
+    /// The data as JSON text.
+    pub data: &'a str,
+}
+
+impl Entry<'_> {
+    /// The hash of this entry onto the one before: over every stored byte, each field with its length before it.
+    pub fn hash(&self, before: &Hash) -> Hash {
+        let mut hasher = Sha256::new();
+        hasher.update(before);
+        hasher.update(self.stamp.seq.to_le_bytes());
+        hasher.update(self.stamp.time.millis().to_le_bytes());
+        let targets = targets_text(&self.place.target_agents);
+        let fields = [
+            Some(self.kind),
+            Some(self.principal),
+            self.place.subject.as_deref(),
+            self.place.agent_id.as_deref(),
+            self.place.session_id.as_deref(),
+            self.place.task_id.as_deref(),
+            targets.as_deref(),
+            self.place.correlation_id.as_deref(),
+            Some(self.data),
+        ];
+        for field in fields {
+            match field {
+                Some(text) => {
+                    hasher.update((text.len() as u64).to_le_bytes());
+                    hasher.update(text.as_bytes());
+                }
+                None => hasher.update(u64::MAX.to_le_bytes()),
+            }
+        }
+        hasher.finalize().into()
+    }
+
+    /// Writes a durable event; answers its hash.
+    pub fn append(&self, db: &Connection, before: &Hash) -> Result<Hash> {
+        let hash = self.hash(before);
+        let place = self.place;
+        db.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?
+            .execute(params![
+                self.stamp.seq as i64,
+                self.kind,
+                self.stamp.time.millis(),
+                self.principal,
+                place.subject,
+                place.agent_id,
+                place.session_id,
+                place.task_id,
+                targets_text(&place.target_agents),
+                place.correlation_id,
+                self.data,
+                &hash[..],
+            ])?;
+        Ok(hash)
+    }
+
+    /// Writes a relaxed event.
+    pub fn append_pulse(&self, db: &Connection) -> Result<()> {
+        let place = self.place;
+        db.prepare_cached("INSERT INTO pulse VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?
+            .execute(params![
+                self.stamp.seq as i64,
+                self.kind,
+                self.stamp.time.millis(),
+                self.principal,
+                place.subject,
+                place.agent_id,
+                place.session_id,
+                place.task_id,
+                targets_text(&place.target_agents),
+                place.correlation_id,
+                self.data,
+            ])?;
+        Ok(())
+    }
+}
+
+fn targets_text(targets: &[String]) -> Option<String> {
+    if targets.is_empty() { None } else { serde_json::to_string(targets).ok() }
+}
+
+/// Reads where the log ends.
+pub fn head(db: &Connection) -> Result<Head> {
+    let last: Option<(i64, Vec<u8>)> = db
+        .prepare_cached("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (seq, hash) = match last {
+        Some((seq, hash)) => (seq as u64, to_hash(&hash)?),
+        None => base(db)?,
+    };
+    let pulse: Option<i64> =
+        db.prepare_cached("SELECT max(seq) FROM pulse")?.query_row([], |row| row.get(0))?;
+    Ok(Head { seq: seq.max(pulse.unwrap_or(0) as u64), hash })
+}
+
+/// The last event that retention took, and its hash; `(0, …)` while the log is whole.
+pub fn base(db: &Connection) -> Result<(u64, Hash)> {
+    let (seq, hash): (i64, Vec<u8>) = db
+        .prepare_cached("SELECT base_seq, base_hash FROM hub")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((seq as u64, to_hash(&hash)?))
+}
+
+fn to_hash(bytes: &[u8]) -> Result<Hash> {
+    bytes.try_into().map_err(|_| Error::storage("the file is damaged: a hash has the wrong length"))
+}
+
+const COLUMNS: &str =
+    "seq, kind, time, principal, subject, agent_id, session_id, task_id, targets, correlation, data";
+
+/// Reads events after `after`, oldest first, at most `limit` of them; durable and relaxed ones merged.
+pub fn read(db: &Connection, hub: [u8; 6], after: u64, limit: usize) -> Result<Vec<Event>> {
+    let mut durable = read_table(db, hub, "event", after, limit)?;
+    let relaxed = read_table(db, hub, "pulse", after, limit)?;
+    if !relaxed.is_empty() {
+        durable.extend(relaxed);
+        durable.sort_by_key(|event| event.seq);
+        durable.truncate(limit);
+    }
+    Ok(durable)
+}
+
+fn read_table(db: &Connection, hub: [u8; 6], table: &str, after: u64, limit: usize) -> Result<Vec<Event>> {
+    let relaxed = table == "pulse";
+    let sql = format!("SELECT {COLUMNS} FROM {table} WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![after as i64, limit as i64], |row| from_row(row, hub, relaxed))?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// One durable event by its `seq`.
+pub fn get(db: &Connection, hub: [u8; 6], seq: u64) -> Result<Option<Event>> {
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE seq = ?1");
+    Ok(db.prepare_cached(&sql)?.query_row([seq as i64], |row| from_row(row, hub, false)).optional()?)
+}
+
+fn from_row(row: &Row<'_>, hub: [u8; 6], relaxed: bool) -> rusqlite::Result<Event> {
+    let targets: Option<String> = row.get(8)?;
+    let data: String = row.get(10)?;
+    let bad_json = |e: Box<dyn std::error::Error + Send + Sync>| {
+        rusqlite::Error::FromSqlConversionFailure(10, rusqlite::types::Type::Text, e)
+    };
+    Ok(Event {
+        seq: row.get::<_, i64>(0)? as u64,
+        kind: Cow::Owned(row.get(1)?),
+        time: Time::from_millis(row.get(2)?),
+        principal: Principal::parse(row.get_ref(3)?.as_str()?),
+        place: Place {
+            subject: row.get(4)?,
+            agent_id: row.get(5)?,
+            session_id: row.get(6)?,
+            task_id: row.get(7)?,
+            target_agents: match targets {
+                Some(text) => serde_json::from_str(&text).map_err(|e| bad_json(e.into()))?,
+                None => Vec::new(),
+            },
+            correlation_id: row.get(9)?,
+        },
+        data: Json::from_text(data).map_err(|e| bad_json(e.to_string().into()))?,
+        relaxed,
+        hub,
+        wire: OnceLock::new(),
+    })
+}
+
+/// Walks the chain from `base` to the end; answers how many events hold, or names the first that does not.
+pub fn verify_chain(db: &Connection) -> Result<u64> {
+    let (mut last, mut hash) = base(db)?;
+    let mut count = 0;
+    let sql = format!("SELECT {COLUMNS}, hash FROM event ORDER BY seq");
+    let mut statement = db.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let event = from_row(row, [0; 6], false)?;
+        let stored: Vec<u8> = row.get(11)?;
+        let principal: String = row.get(3)?;
+        let stamp = Stamp { seq: event.seq, time: event.time };
+        let entry = Entry {
+            stamp,
+            kind: &event.kind,
+            principal: &principal,
+            place: &event.place,
+            data: event.data.text(),
+        };
+        hash = entry.hash(&hash);
+        if event.seq <= last || stored != hash {
+            return Err(Error::storage(format!(
+                "the chain is broken at event {}: its hash does not follow from the event before",
+                event.seq
+            ))
+            .with("seq", event.seq));
+        }
+        last = event.seq;
+        count += 1;
+    }
+    Ok(count)
+}

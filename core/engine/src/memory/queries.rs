@@ -1,0 +1,251 @@
+//! What reads memory.
+
+use rusqlite::params;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::access::{self, Right};
+use super::{Entry, MemoryError, tables};
+use crate::error::Result;
+use crate::hub::{Check, Scope};
+use crate::id;
+use crate::json::Json;
+use crate::lists;
+use crate::operations::Compose;
+use crate::pipeline::command::Query;
+use crate::principal::Principal;
+use crate::storage::Reader;
+
+/// Input of `memory.get`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Get {
+    /// The key.
+    pub key: String,
+    /// A version instead of the newest.
+    #[serde(default)]
+    pub version: Option<u64>,
+    /// Who reads; access control is that agent's.
+    #[serde(default)]
+    pub agent_id: Option<String>,
+}
+
+impl Get {
+    /// The newest version of this key.
+    pub fn new(key: &str) -> Get {
+        Get { key: key.to_owned(), ..Get::default() }
+    }
+}
+
+impl Compose for Get {
+    type Output = Entry;
+
+    fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<Entry> {
+        let by = scope.by.acting("agent_id", self.agent_id.as_deref())?;
+        id::check_name("key", &self.key)?;
+        if self.version.is_none() && by.agent_id().is_none() {
+            return tables::read(&scope.core.cache.get(scope.core, &self.key)?);
+        }
+        scope.core.storage.read(|reader| {
+            access::require(reader.db, &by, &self.key, Right::Read)?;
+            let found = match self.version {
+                None => tables::live(reader.db, &self.key, reader.now)?,
+                Some(version) => tables::version(reader.db, &self.key, version)?,
+            };
+            found.ok_or_else(|| unknown(&self.key, self.version))
+        })
+    }
+}
+
+fn unknown(key: &str, version: Option<u64>) -> crate::Error {
+    let error = crate::Error::from(MemoryError::Unknown(key.to_owned()));
+    match version {
+        Some(version) => {
+            error.with("version", version).hint("memory.history lists the versions that are kept")
+        }
+        None => error,
+    }
+}
+
+/// Input of `memory.get_many`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetMany {
+    /// The keys, at most 1,000.
+    pub keys: Vec<String>,
+    /// Who reads.
+    #[serde(default)]
+    pub agent_id: Option<String>,
+}
+
+/// Answer of `memory.get_many`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Many {
+    /// One for each key, in the order asked; null where nothing is.
+    pub entries: Vec<Option<Entry>>,
+}
+
+impl Query for GetMany {
+    type Output = Many;
+
+    fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<Many> {
+        let by = by.acting("agent_id", self.agent_id.as_deref())?;
+        if self.keys.len() as u64 > cx.config.max_items {
+            let most = cx.config.max_items;
+            return Err(crate::Error::field_limit("keys", "items of a list", most, self.keys.len() as u64));
+        }
+        id::check_names("keys", &self.keys)?;
+        let get = |key: &String| {
+            access::require(cx.db, &by, key, Right::Read)?;
+            tables::live(cx.db, key, cx.now)
+        };
+        Ok(Many { entries: self.keys.iter().map(get).collect::<Result<_>>()? })
+    }
+}
+
+/// Input of `memory.list`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// The start of the keys; all keys when left out.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// Who reads; keys that this agent may not read are left out.
+    #[serde(default)]
+    pub agent_id: Option<String>,
+    /// At most this many, 1 to 1,000; 100 when left out.
+    #[serde(default)]
+    pub limit: Option<u64>,
+    /// The `next_cursor` of the page before.
+    #[serde(default)]
+    pub cursor: Option<String>,
+}
+
+/// A page of entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Page {
+    /// The entries, in the order of their keys.
+    pub entries: Vec<Entry>,
+    /// Give this as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+impl Query for List {
+    type Output = Page;
+
+    fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<Page> {
+        let by = by.acting("agent_id", self.agent_id.as_deref())?;
+        let prefix = self.prefix.as_deref().unwrap_or("");
+        let size = lists::page_size(self.limit)?;
+        let mut last = self.cursor.as_deref().map(lists::place).transpose()?.unwrap_or_default();
+        let mut entries = Vec::new();
+        let mut next = cx.db.prepare_cached(
+            "SELECT key, gone, body FROM memory WHERE key > ?1 AND key >= ?2 ORDER BY key, version DESC LIMIT 1",
+        )?;
+        // One seek a key: older versions are never looked at.
+        loop {
+            let mut rows = next.query(params![last, prefix])?;
+            let Some(row) = rows.next()? else { return Ok(Page { entries, next_cursor: None }) };
+            let key: String = row.get(0)?;
+            if !key.starts_with(prefix) {
+                return Ok(Page { entries, next_cursor: None });
+            }
+            if entries.len() == size {
+                return Ok(Page { entries, next_cursor: Some(lists::cursor(&last)) });
+            }
+            let gone: bool = row.get(1)?;
+            if !gone && access::allowed(cx.db, &by, &key, Right::Read)? {
+                let entry = tables::read(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
+                if tables::is_live(&entry, cx.now) {
+                    entries.push(entry);
+                }
+            }
+            last = key;
+        }
+    }
+}
+
+/// Input of `memory.history`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// The key.
+    pub key: String,
+    /// Who reads.
+    #[serde(default)]
+    pub agent_id: Option<String>,
+    /// At most this many, 1 to 1,000; 100 when left out.
+    #[serde(default)]
+    pub limit: Option<u64>,
+}
+
+/// Versions of one key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Versions {
+    /// The versions that are kept, newest first; deletions among them.
+    pub versions: Vec<Entry>,
+}
+
+impl Query for History {
+    type Output = Versions;
+
+    fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<Versions> {
+        let by = by.acting("agent_id", self.agent_id.as_deref())?;
+        id::check_name("key", &self.key)?;
+        access::require(cx.db, &by, &self.key, Right::Read)?;
+        let size = lists::page_size(self.limit)?;
+        let mut statement =
+            cx.db.prepare_cached("SELECT body FROM memory WHERE key = ?1 ORDER BY version DESC LIMIT ?2")?;
+        let rows = statement.query_map(params![self.key, size as i64], |row| row.get::<_, String>(0))?;
+        let versions = rows.map(|row| tables::read(&row?)).collect::<Result<Vec<_>>>()?;
+        if versions.is_empty() {
+            return Err(unknown(&self.key, None));
+        }
+        Ok(Versions { versions })
+    }
+}
+
+/// Input of `memory.diff`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Diff {
+    /// The key.
+    pub key: String,
+    /// The older version.
+    pub from: u64,
+    /// The newer version.
+    pub to: u64,
+    /// Who reads.
+    #[serde(default)]
+    pub agent_id: Option<String>,
+}
+
+/// What changed between two versions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// The key.
+    pub key: String,
+    /// The older version.
+    pub from: Entry,
+    /// The newer version.
+    pub to: Entry,
+    /// A JSON patch (RFC 6902) that makes the newer value of the older one.
+    pub patch: Json,
+}
+
+impl Query for Diff {
+    type Output = Difference;
+
+    fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<Difference> {
+        let by = by.acting("agent_id", self.agent_id.as_deref())?;
+        id::check_name("key", &self.key)?;
+        access::require(cx.db, &by, &self.key, Right::Read)?;
+        let version = |number: u64| {
+            tables::version(cx.db, &self.key, number)?.ok_or_else(|| unknown(&self.key, Some(number)))
+        };
+        let (from, to) = (version(self.from)?, version(self.to)?);
+        let patch = json_patch::diff(&from.value.to_value(), &to.value.to_value());
+        let patch = serde_json::to_value(patch).map(Json::from).unwrap_or_default();
+        Ok(Difference { key: self.key.clone(), from, to, patch })
+    }
+}

@@ -1,0 +1,290 @@
+//! The table of operations: declared once, for every face.
+//!
+//! A row says how an operation is called, what its input is (the type carries fields, docs and limits), how it is
+//! acknowledged, who may call it, where it stands in REST, which errors it may answer beside the common ones, and what
+//! it does, in one sentence. Python, Node, REST, the reference pages and the parity table are generated from here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+
+use crate::core::Core;
+use crate::error::{Code, Error, Result};
+use crate::hub::{Check, Operate, Scope};
+use crate::json::read_input;
+use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
+use crate::principal::Principal;
+use crate::{agents, events, memory};
+
+/// Errors that any operation may answer.
+pub const COMMON_ERRORS: &[Code] =
+    &[Code::InvalidInput, Code::LimitExceeded, Code::Unavailable, Code::Storage, Code::Internal];
+
+/// One row of the table.
+pub struct Operation {
+    /// `noun.verb`.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// How it is acknowledged.
+    pub class: Class,
+    /// The scope a token needs, as `area:read`, `area:write` or `area:admin`.
+    pub scope: &'static str,
+    /// Method and path under `/api/v1`.
+    pub route: &'static str,
+    /// Whether it is shown to models as a tool.
+    pub mcp: bool,
+    /// Errors beside [`COMMON_ERRORS`].
+    pub errors: &'static [Code],
+    /// The JSON Schema of its input.
+    pub input_schema: fn() -> Schema,
+    /// The JSON Schema of its answer.
+    pub output_schema: fn() -> Schema,
+    pub(crate) run: Run,
+}
+
+impl Operation {
+    /// The noun: `task` of `task.claim`.
+    pub fn noun(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(noun, _)| noun)
+    }
+
+    /// The verb: `claim` of `task.claim`.
+    pub fn verb(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(_, verb)| verb)
+    }
+
+    /// Whether it may wait for something to happen.
+    pub fn may_wait(&self) -> bool {
+        matches!(self.run, Run::Compose(_))
+    }
+}
+
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// How a row runs.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// Through the pipeline.
+    Change(fn(&[u8]) -> Result<Box<dyn Command>>),
+    /// Straight from the tables.
+    Query(fn(&Arc<Core>, &Principal, &[u8]) -> Result<Vec<u8>>),
+    /// Made of other operations and waits.
+    Compose(fn(&Scope<'_>, &[u8], &mut Check<'_>) -> Result<Vec<u8>>),
+    /// Taken into memory at once.
+    Relaxed(fn(&Arc<Core>, &Principal, &[u8]) -> Result<Vec<u8>>),
+}
+
+/// An operation made of others, which may wait.
+pub trait Compose:
+    serde::de::DeserializeOwned + serde::Serialize + schemars::JsonSchema + Send + 'static
+{
+    /// What it answers.
+    type Output: serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema + Send + 'static;
+
+    /// Runs it; asks `check` while it waits.
+    fn compose(self, scope: &Scope<'_>, check: &mut Check<'_>) -> Result<Self::Output>;
+}
+
+/// A relaxed operation: checked and taken into memory at once.
+pub trait Relax:
+    serde::de::DeserializeOwned + serde::Serialize + schemars::JsonSchema + Send + 'static
+{
+    /// What it answers.
+    type Output: serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema + Send + 'static;
+
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn relax(self, core: &Arc<Core>, by: &Principal) -> Result<Self::Output>;
+}
+
+fn parse_change<C: Change>(input: &[u8]) -> Result<Box<dyn Command>> {
+    Ok(Box::new(Pending::new(read_input::<C>(input)?)))
+}
+
+fn run_query<Q: Query>(core: &Arc<Core>, by: &Principal, input: &[u8]) -> Result<Vec<u8>> {
+    let query: Q = read_input(input)?;
+    to_json(&core.storage.read(|reader| query.read(reader, by))?)
+}
+
+fn run_compose<C: Compose>(scope: &Scope<'_>, input: &[u8], check: &mut Check<'_>) -> Result<Vec<u8>> {
+    to_json(&read_input::<C>(input)?.compose(scope, check)?)
+}
+
+fn run_relaxed<R: Relax>(core: &Arc<Core>, by: &Principal, input: &[u8]) -> Result<Vec<u8>> {
+    to_json(&read_input::<R>(input)?.relax(core, by)?)
+}
+
+fn schema<T: schemars::JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
+}
+
+macro_rules! run_of {
+    (change, $input:ty) => {
+        Run::Change(parse_change::<$input>)
+    };
+    (query, $input:ty) => {
+        Run::Query(run_query::<$input>)
+    };
+    (compose, $input:ty) => {
+        Run::Compose(run_compose::<$input>)
+    };
+    (relaxed, $input:ty) => {
+        Run::Relaxed(run_relaxed::<$input>)
+    };
+}
+
+macro_rules! output_of {
+    (change, $input:ty) => {
+        <$input as Change>::Output
+    };
+    (query, $input:ty) => {
+        <$input as Query>::Output
+    };
+    (compose, $input:ty) => {
+        <$input as Compose>::Output
+    };
+    (relaxed, $input:ty) => {
+        <$input as Relax>::Output
+    };
+}
+
+macro_rules! operate {
+    (change, $name:literal, $class:ident, $self:ident, $core:ident, $by:ident, $check:ident) => {
+        $core.change($name, Class::$class, $by, $self)
+    };
+    (query, $name:literal, $class:ident, $self:ident, $core:ident, $by:ident, $check:ident) => {
+        $core.storage.read(|reader| $self.read(reader, $by))
+    };
+    (compose, $name:literal, $class:ident, $self:ident, $core:ident, $by:ident, $check:ident) => {
+        $self.compose(&Scope { core: $core, by: $by, op: find($name)? }, $check)
+    };
+    (relaxed, $name:literal, $class:ident, $self:ident, $core:ident, $by:ident, $check:ident) => {
+        $self.relax($core, $by)
+    };
+}
+
+macro_rules! operations {
+    ($( #[doc = $doc:literal] $form:ident $class:ident $name:literal($input:ty)
+        $scope:literal $route:literal $(mcp $mcp:literal)? [$($error:ident),*] )*) => {
+        /// Every operation, by noun.
+        pub static OPERATIONS: &[Operation] = &[$(
+            Operation {
+                name: $name,
+                doc: $doc.trim_ascii(),
+                class: Class::$class,
+                scope: $scope,
+                route: $route,
+                mcp: false $(|| $mcp)?,
+                errors: &[$(Code::$error),*],
+                input_schema: schema::<$input>,
+                output_schema: schema::<output_of!($form, $input)>,
+                run: run_of!($form, $input),
+            },
+        )*];
+        $(
+            impl Operate for $input {
+                type Output = output_of!($form, $input);
+
+                #[allow(private_interfaces, unused_variables)]
+                fn operate(self, core: &Arc<Core>, by: &Principal, check: &mut Check<'_>) -> Result<Self::Output> {
+                    operate!($form, $name, $class, self, core, by, check)
+                }
+            }
+        )*
+    };
+}
+
+operations! {
+    /// Registers an agent, or updates it when it is known, and marks it present.
+    change Durable "agent.register"(agents::Register) "agents:write" "POST /agents/register" mcp true [NotAllowed]
+    /// Lists agents with their presence.
+    query Read "agent.list"(agents::List) "agents:read" "GET /agents" mcp true []
+    /// Gets one agent with its presence.
+    query Read "agent.get"(agents::Get) "agents:read" "GET /agents/{agent_id}" [NotFound]
+    /// Sets an agent's status.
+    change Durable "agent.set_status"(agents::SetStatus) "agents:write" "PUT /agents/{agent_id}/status" [NotFound, NotAllowed]
+    /// Shows that an agent is alive: renews its presence and the leases of its tasks.
+    change Shared "agent.heartbeat"(agents::Heartbeat) "agents:write" "POST /agents/{agent_id}/heartbeat" [NotFound, NotAllowed]
+    /// Takes an agent offline; what it holds lapses with its leases.
+    change Durable "agent.leave"(agents::Leave) "agents:write" "POST /agents/{agent_id}/leave" [NotFound, NotAllowed]
+
+    /// Takes what an agent has just done: moves its counters, status and times. Returns at once.
+    relaxed Relaxed "presence.update"(agents::UpdatePresence) "agents:write" "POST /presence/{agent_id}" [NotFound, NotAllowed]
+    /// Lists the presence of every agent.
+    compose Read "presence.list"(agents::ListPresence) "agents:read" "GET /presence" []
+    /// Gets the presence of one agent.
+    compose Read "presence.get"(agents::GetPresence) "agents:read" "GET /presence/{agent_id}" [NotFound]
+
+    /// Sets a key to a value, as its next version.
+    change Durable "memory.set"(memory::Set) "memory:write" "PUT /memory/{key}" mcp true [Conflict, NotAllowed]
+    /// Gets a key's newest value, or one of its versions.
+    compose Read "memory.get"(memory::Get) "memory:read" "GET /memory/{key}" mcp true [NotFound, NotAllowed]
+    /// Gets many keys at once; those that are not there come back as null.
+    query Read "memory.get_many"(memory::GetMany) "memory:read" "POST /memory/get_many" [NotAllowed]
+    /// Changes several keys together: all of them, or none.
+    change Durable "memory.set_many"(memory::SetMany) "memory:write" "POST /memory/set_many" [Conflict, NotAllowed]
+    /// Deletes a key; its history stays readable.
+    change Durable "memory.delete"(memory::Delete) "memory:write" "DELETE /memory/{key}" [NotFound, Conflict, NotAllowed]
+    /// Lists keys with their newest values, by prefix.
+    query Read "memory.list"(memory::List) "memory:read" "GET /memory" mcp true []
+    /// Lists the versions of a key, newest first.
+    query Read "memory.history"(memory::History) "memory:read" "GET /memory/{key}?history" [NotFound, NotAllowed]
+    /// Shows what changed between two versions of a key, as a JSON patch.
+    query Read "memory.diff"(memory::Diff) "memory:read" "GET /memory/{key}?diff" [NotFound, NotAllowed]
+    /// Finds keys by words in the key or its value.
+    compose Read "memory.search"(memory::Search) "memory:read" "GET /memory?search" mcp true []
+    /// Changes parts of a value by JSON merge patch.
+    change Durable "memory.patch"(memory::Patch) "memory:write" "PATCH /memory/{key}" [NotFound, Conflict, NotAllowed]
+    /// Adds to a number; a key that is not there counts as 0.
+    change Durable "memory.increment"(memory::Increment) "memory:write" "POST /memory/{key}/increment" [Conflict, NotAllowed]
+    /// Says who may read and write the keys under a prefix.
+    change Durable "memory.set_access"(memory::SetAccess) "memory:admin" "PUT /memory_access" [NotAllowed]
+    /// Records a change of something remembered elsewhere.
+    change Durable "memory.record_update"(memory::RecordUpdate) "memory:write" "POST /memory_updates" [NotAllowed]
+
+    /// Publishes an event of your own; it is always of kind `event.published`.
+    change Durable "event.publish"(events::Publish) "events:write" "POST /events" mcp true [Conflict, NotAllowed]
+    /// Reads the log from after a `seq`, with a filter.
+    compose Read "event.read"(events::Read) "events:read" "GET /events" []
+    /// Opens a durable consumer: a named cursor that remembers what was acknowledged.
+    change Shared "consumer.open"(events::OpenConsumer) "events:write" "POST /consumers" []
+    /// Reads what a consumer has not acknowledged yet; waits for it when asked to.
+    compose Read "consumer.read"(events::ReadConsumer) "events:read" "GET /consumers/{name}/events" [NotFound]
+    /// Acknowledges everything up to a `seq`.
+    change Shared "consumer.ack"(events::AckConsumer) "events:write" "POST /consumers/{name}/ack" [NotFound]
+
+    /// Says how the hub is: version, file, newest `seq`.
+    compose Read "hub.status"(events::HubStatus) "hub:read" "GET /hub/status" []
+    /// Counts agents, tasks, messages, keys and events.
+    compose Read "hub.stats"(events::HubStats) "hub:read" "GET /hub/stats" []
+}
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Operation>> =
+    LazyLock::new(|| OPERATIONS.iter().map(|operation| (operation.name, operation)).collect());
+
+/// The operation of this name.
+///
+/// # Errors
+///
+/// `invalid_input`, with the nearest right name.
+pub fn find(name: &str) -> Result<&'static Operation> {
+    if let Some(operation) = BY_NAME.get(name) {
+        return Ok(operation);
+    }
+    let error = Error::invalid("operation", name, "is not an operation");
+    let nearest = OPERATIONS
+        .iter()
+        .map(|operation| (strsim::jaro_winkler(name, operation.name), operation.name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Err(match nearest {
+        Some((likeness, nearest)) if likeness > 0.7 => error.hint(format!("did you mean {nearest:?}?")),
+        _ => error,
+    })
+}

@@ -1,0 +1,219 @@
+//! One SQLite file, shared by any number of processes.
+//!
+//! Beside the file `team.db` lies its sidecar `team.db-moot`: a page of shared memory with the commit counter, the word
+//! that wakes the other processes, and the locks that say whose turn it is to write. Nothing here opens the file, its
+//! `-wal` or its `-shm` outside SQLite: closing such a handle would drop SQLite's own locks.
+
+pub mod backup;
+pub mod checkpoint;
+pub mod connection;
+pub mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use folkmoot_sys::{Byte, Sidecar, TurnGuard};
+use parking_lot::Mutex;
+use rusqlite::Connection;
+
+use crate::config::{Durability, HubConfig};
+use crate::error::{Error, Result};
+use crate::seams::Seams;
+
+/// How many reading connections are kept for the next reader.
+const IDLE_READERS: usize = 8;
+/// How often a writer looks whether its file is still where it was.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// One snapshot of the tables.
+pub struct Reader<'a> {
+    /// The connection, inside a read transaction.
+    pub db: &'a Connection,
+    /// The wall clock.
+    pub now: crate::clock::Time,
+    /// The hub's configuration.
+    pub config: &'a HubConfig,
+}
+
+/// The file, its sidecar and its reading connections.
+pub(crate) struct Storage {
+    pub path: PathBuf,
+    pub hub_id: [u8; 6],
+    pub sidecar: Arc<Sidecar>,
+    pub file_id: (u64, u64),
+    readers: Mutex<Vec<Connection>>,
+    looked: AtomicU64,
+    seams: Seams,
+    config: HubConfig,
+    /// Keeps the folder of a hub in memory until it is closed.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Storage {
+    /// Opens the file, creating it when it is not there; answers the storage and the connection that writes.
+    pub fn open(path: &Path, config: &HubConfig, seams: &Seams) -> Result<(Storage, Connection)> {
+        schema::check_sqlite()?;
+        let (path, folder) = place(path)?;
+        connection::check_path(&path, config)?;
+        let sidecar = open_sidecar(&path)?;
+        sidecar.lock_shared(Byte::Version)?;
+        let mut conn = connection::open(&path, config, seams, true)?;
+        let timeout = Duration::from_secs_f64(config.write_timeout_seconds);
+        let hub_id = {
+            let _turn = turn(&sidecar, timeout)?;
+            schema::prepare(&mut conn, config, seams)?
+        };
+        let file_id = folkmoot_sys::file_id(&path)?;
+        let storage = Storage {
+            path,
+            hub_id,
+            sidecar,
+            file_id,
+            readers: Mutex::default(),
+            looked: AtomicU64::new(0),
+            seams: seams.clone(),
+            config: config.clone(),
+            _folder: folder,
+        };
+        Ok((storage, conn))
+    }
+
+    /// Waits for this process's turn to write.
+    pub fn take_turn(&self, timeout: Duration) -> Result<TurnGuard<'_>> {
+        if self.config.read_only {
+            return Err(
+                Error::storage("this hub was opened read-only").hint("open it with read_only = false")
+            );
+        }
+        turn(&self.sidecar, timeout)
+    }
+
+    /// Refuses to go on when the file was deleted or replaced under this process.
+    pub fn check_in_place(&self) -> Result<()> {
+        let now = folkmoot_sys::boot_time().as_millis() as u64;
+        if now < self.looked.load(Ordering::Relaxed) + LOOK_EVERY.as_millis() as u64 {
+            return Ok(());
+        }
+        match folkmoot_sys::file_id(&self.path) {
+            Ok(id) if id == self.file_id && self.sidecar.still_there() => {
+                self.looked.store(now, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(_) => Err(self.gone("was replaced")),
+            Err(_) => Err(self.gone("was deleted or moved")),
+        }
+    }
+
+    fn gone(&self, how: &str) -> Error {
+        Error::unavailable(format!("the file {} or its sidecar {how} while it was open", self.path.display()))
+            .hint(
+                "close this hub and open the file again; what was acknowledged is in the file that was moved",
+            )
+    }
+
+    /// The shared commit counter: odd while a commit is under way.
+    pub fn counter(&self) -> u64 {
+        self.sidecar.commits().load(Ordering::Acquire)
+    }
+
+    /// Moves the counter on; answers it.
+    pub fn bump_counter(&self) -> u64 {
+        self.sidecar.commits().fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Makes the counter even again if a writer died in its commit. Only for whoever has the turn.
+    pub fn settle_counter(&self) {
+        if self.counter() % 2 == 1 {
+            self.bump_counter();
+        }
+    }
+
+    /// Reads from one snapshot.
+    pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
+        let conn = self.reader()?;
+        conn.prepare_cached("BEGIN")?.execute([])?;
+        let answer = f(&Reader { db: &conn, now: self.seams.clock.wall(), config: &self.config });
+        let ended = conn.prepare_cached("COMMIT")?.execute([]);
+        if ended.is_ok() {
+            self.give_back(conn);
+        }
+        answer
+    }
+
+    /// Reads with a single statement: no transaction is needed around it.
+    pub fn read_one<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
+        let conn = self.reader()?;
+        let answer = f(&Reader { db: &conn, now: self.seams.clock.wall(), config: &self.config });
+        self.give_back(conn);
+        answer
+    }
+
+    /// A connection of its own, for work that takes long.
+    pub fn connect(&self, writable: bool) -> Result<Connection> {
+        connection::open(&self.path, &self.config, &self.seams, writable)
+    }
+
+    fn reader(&self) -> Result<Connection> {
+        match self.readers.lock().pop() {
+            Some(conn) => Ok(conn),
+            None => self.connect(false),
+        }
+    }
+
+    fn give_back(&self, conn: Connection) {
+        let mut readers = self.readers.lock();
+        if readers.len() < IDLE_READERS {
+            readers.push(conn);
+        }
+    }
+}
+
+fn turn(sidecar: &Sidecar, timeout: Duration) -> Result<TurnGuard<'_>> {
+    sidecar.take_turn(timeout, &|| false)?.ok_or_else(|| {
+        Error::unavailable(format!(
+            "another process has kept the turn to write for {} seconds",
+            timeout.as_secs_f64()
+        ))
+        .hint("look for a stopped or hanging process that has this hub open")
+    })
+}
+
+fn open_sidecar(path: &Path) -> Result<Arc<Sidecar>> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-moot");
+    Sidecar::open(Path::new(&name)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            Error::storage(format!("{} is not a folkmoot sidecar: {error}", Path::new(&name).display()))
+                .hint("it was made by another program or a newer version; choose another path for the hub")
+        }
+        _ => Error::from(error),
+    })
+}
+
+/// Where a hub lies: `:memory:` stands for a folder of its own that goes away with the hub, in memory where the system
+/// offers such a file system.
+fn place(path: &Path) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
+    if path != Path::new(":memory:") {
+        let path = std::path::absolute(path)?;
+        return Ok((path.canonicalize().unwrap_or(path), None));
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("folkmoot-");
+    let shared_memory = Path::new("/dev/shm");
+    let folder = match shared_memory.is_dir() {
+        true => builder.tempdir_in(shared_memory).or_else(|_| builder.tempdir())?,
+        false => builder.tempdir()?,
+    };
+    Ok((folder.path().join("hub.db"), Some(folder)))
+}
+
+/// Whether writes of this hub go to the disk before they are acknowledged.
+pub(crate) fn sync_pragma(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Full => "PRAGMA synchronous=FULL",
+        Durability::Normal => "PRAGMA synchronous=NORMAL",
+        Durability::Memory => "PRAGMA synchronous=OFF",
+    }
+}

@@ -1,0 +1,100 @@
+//! The schema of the file, by number, and who may use which.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use crate::config::HubConfig;
+use crate::error::{Error, Result};
+use crate::seams::Seams;
+
+/// The schema that this version writes.
+pub const FORMAT: i64 = 1;
+/// `fmot`: how other programs tell a hub from any other SQLite file.
+const APPLICATION_ID: i64 = 0x666d_6f74;
+/// The oldest SQLite without the write-ahead log's reset bug, which many processes on one file hit.
+const SQLITE: i32 = 3_051_003;
+
+/// Refuses to run on a SQLite that loses data in this topology.
+pub(crate) fn check_sqlite() -> Result<()> {
+    let version = rusqlite::version_number();
+    if version < SQLITE {
+        return Err(Error::storage(format!("SQLite {} is too old; 3.51.3 is needed", rusqlite::version())));
+    }
+    Ok(())
+}
+
+/// Makes sure that the file is a hub of a schema that this version knows; answers the hub's identity.
+///
+/// Called with the turn to write, so that two processes do not create one file at once.
+pub(crate) fn prepare(conn: &mut Connection, config: &HubConfig, seams: &Seams) -> Result<[u8; 6]> {
+    let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, tables) {
+        (0, 0) if config.read_only => {
+            return Err(Error::storage("the file is empty and this hub was opened read-only"));
+        }
+        (0, 0) => create(conn, seams)?,
+        (APPLICATION_ID, _) => {}
+        _ => {
+            return Err(Error::storage(
+                "the file is a SQLite database of another program, not a folkmoot hub",
+            )
+            .hint("choose another path; the file was left as it is"));
+        }
+    }
+    let row = conn
+        .query_row("SELECT format, min_reader, min_writer, hub_id FROM hub", [], |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, Vec<u8>>(3)?,
+            ))
+        })
+        .optional()?;
+    let Some((format, min_reader, min_writer, hub_id)) = row else {
+        return Err(Error::storage("the file is damaged: it does not say which hub it is"));
+    };
+    let needed = if config.read_only { min_reader } else { min_writer };
+    if needed > FORMAT {
+        let what = if config.read_only { "read" } else { "write" };
+        return Err(Error::storage(format!(
+            "the file has schema {format}; this version of folkmoot knows schema {FORMAT} and cannot {what} it"
+        ))
+        .with("format", format)
+        .hint("use a newer version of folkmoot; the file was left as it is"));
+    }
+    hub_id
+        .get(..6)
+        .and_then(|id| id.try_into().ok())
+        .ok_or_else(|| Error::storage("the file is damaged: its identity is too short"))
+}
+
+fn create(conn: &mut Connection, seams: &Seams) -> Result<()> {
+    let mode: String = conn.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::storage(format!(
+            "the file system does not support a write-ahead log (got {mode:?})"
+        )));
+    }
+    let mut ids = (seams.ids)();
+    let hub_id: Vec<u8> = (0..6).map(|_| ids.below(256) as u8).collect();
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(include_str!("schema_1.sql"))?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", FORMAT)?;
+    tx.execute(
+        "INSERT INTO hub VALUES (1, ?1, ?1, ?1, ?2, ?3, 0, zeroblob(32))",
+        params![FORMAT, hub_id, seams.clock.wall().millis()],
+    )?;
+    tx.execute("INSERT INTO fts_upto VALUES (1, 0)", [])?;
+    tx.commit()?;
+    Ok(())
+}
+
+/// An empty hub in memory with the tables of the fold, for comparing.
+pub(crate) fn shadow() -> Result<Connection> {
+    let conn = Connection::open_in_memory()?;
+    conn.execute_batch(include_str!("schema_1.sql"))?;
+    conn.execute("INSERT INTO hub VALUES (1, ?1, ?1, ?1, zeroblob(6), 0, 0, zeroblob(32))", params![FORMAT])?;
+    Ok(conn)
+}

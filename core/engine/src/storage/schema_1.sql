@@ -1,0 +1,183 @@
+-- Schema 1. Rows of state carry the `seq` of the event that last changed them.
+
+CREATE TABLE hub (
+  one         INTEGER PRIMARY KEY CHECK (one = 1),
+  format      INTEGER NOT NULL,
+  min_reader  INTEGER NOT NULL,
+  min_writer  INTEGER NOT NULL,
+  hub_id      BLOB    NOT NULL,
+  created_at  INTEGER NOT NULL,
+  base_seq    INTEGER NOT NULL,   -- the last event that retention took; 0 while the log is whole
+  base_hash   BLOB    NOT NULL
+) STRICT;
+
+-- The log: durable events, each hashed onto the one before.
+CREATE TABLE event (
+  seq         INTEGER PRIMARY KEY,
+  kind        TEXT NOT NULL,
+  time        INTEGER NOT NULL,
+  principal   TEXT NOT NULL,
+  subject     TEXT,               -- a memory key or the type of a published event
+  agent_id    TEXT,
+  session_id  TEXT,
+  task_id     TEXT,
+  targets     TEXT,               -- JSON array of agent ids
+  correlation TEXT,
+  data        TEXT NOT NULL,
+  hash        BLOB NOT NULL
+) STRICT;
+
+-- Relaxed events: unchained, kept for minutes, of the same count of `seq`.
+CREATE TABLE pulse (
+  seq         INTEGER PRIMARY KEY,
+  kind        TEXT NOT NULL,
+  time        INTEGER NOT NULL,
+  principal   TEXT NOT NULL,
+  subject     TEXT,
+  agent_id    TEXT,
+  session_id  TEXT,
+  task_id     TEXT,
+  targets     TEXT,
+  correlation TEXT,
+  data        TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE idem (
+  principal   TEXT NOT NULL,
+  op          TEXT NOT NULL,
+  key         TEXT NOT NULL,
+  input_hash  BLOB NOT NULL,
+  answer      TEXT NOT NULL,
+  time        INTEGER NOT NULL,
+  PRIMARY KEY (principal, op, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idem_time ON idem (time);
+
+-- One incarnation of a process that holds leases; one row renews all of them.
+CREATE TABLE holder (
+  holder      TEXT PRIMARY KEY,
+  pid         INTEGER NOT NULL,
+  ttl_ms      INTEGER NOT NULL,
+  renewals    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE agent (
+  agent_id    TEXT PRIMARY KEY,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- An agent is present while a counter moves: its own or its holder's. Counters are outside the fold.
+CREATE TABLE presence (
+  agent_id    TEXT PRIMARY KEY,
+  status      TEXT NOT NULL,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  holder      TEXT,
+  renewals    INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE message (
+  seq         INTEGER PRIMARY KEY,  -- of the event that sent it
+  message_id  TEXT NOT NULL UNIQUE,
+  sender_id   TEXT NOT NULL,
+  thread_id   TEXT NOT NULL,
+  body        TEXT NOT NULL,
+  changed     INTEGER NOT NULL      -- seq of the event that last changed it
+) STRICT;
+CREATE INDEX message_thread ON message (thread_id, seq);
+
+-- Who a message is for: `agent:<id>`, `session:<id>` or `*`.
+CREATE TABLE delivery (
+  audience    TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (audience, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What an agent has read, one row a message.
+CREATE TABLE read_mark (
+  agent_id    TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  time        INTEGER NOT NULL,
+  PRIMARY KEY (agent_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Distinct sets of required capabilities: a claim looks at the sets its agent satisfies.
+CREATE TABLE reqset (
+  reqset      INTEGER PRIMARY KEY,
+  requires    TEXT NOT NULL UNIQUE  -- JSON array, sorted
+) STRICT;
+
+CREATE TABLE task (
+  n           INTEGER PRIMARY KEY,  -- seq of the event that created it: its age
+  task_id     TEXT NOT NULL UNIQUE,
+  status      TEXT NOT NULL,
+  open        INTEGER NOT NULL,     -- 1: whoever is capable may claim it; 2: only its assignee may; 0: nobody
+  reqset      INTEGER NOT NULL,
+  priority    INTEGER NOT NULL,
+  due         INTEGER NOT NULL,     -- milliseconds; the largest integer when there is none
+  assignee    TEXT,                 -- who holds it or for whom it is reserved
+  session_id  TEXT,
+  parent_id   TEXT,
+  wake_at     INTEGER,              -- when a task in back-off becomes open again
+  token       INTEGER NOT NULL,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  -- A held task is leased while a counter moves: its own, its agent's or its agent's holder's. Outside the fold.
+  lease_ms    INTEGER NOT NULL DEFAULT 0,
+  renewals    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX task_open ON task (reqset, priority DESC, due, n) WHERE open = 1;
+CREATE INDEX task_reserved ON task (assignee, priority DESC, due, n) WHERE open = 2;
+CREATE INDEX task_held ON task (assignee) WHERE status IN ('claimed', 'in_progress');
+CREATE INDEX task_parent ON task (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX task_session ON task (session_id, n) WHERE session_id IS NOT NULL;
+CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
+
+CREATE TABLE dep (
+  task_id     TEXT NOT NULL,
+  depends_on  TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (task_id, depends_on)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dep_of ON dep (depends_on);
+
+-- Versions of a key; the newest is the head. A deleted key's head has `gone = 1`.
+CREATE TABLE memory (
+  key         TEXT NOT NULL,
+  version     INTEGER NOT NULL,
+  gone        INTEGER NOT NULL,
+  expires_at  INTEGER,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (key, version DESC)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX memory_expires ON memory (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Who may read and write the keys under a prefix; `exact` rules name one key.
+CREATE TABLE acl (
+  prefix      TEXT NOT NULL,
+  exact       INTEGER NOT NULL,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (prefix, exact)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE consumer (
+  name        TEXT PRIMARY KEY,
+  filter      TEXT NOT NULL,
+  acked       INTEGER NOT NULL,
+  time        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Full-text indexes are fed behind the log, up to this `seq`.
+CREATE TABLE fts_upto (
+  one         INTEGER PRIMARY KEY CHECK (one = 1),
+  seq         INTEGER NOT NULL
+) STRICT;
+CREATE VIRTUAL TABLE message_fts USING fts5 (content, tokenize = 'unicode61 remove_diacritics 2');
+CREATE TABLE memory_doc (
+  doc         INTEGER PRIMARY KEY,
+  key         TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE VIRTUAL TABLE memory_fts USING fts5 (key, value, tokenize = 'unicode61 remove_diacritics 2');
