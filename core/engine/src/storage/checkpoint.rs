@@ -70,10 +70,7 @@ fn copy(core: &Core, conn: &mut Option<Connection>) -> Result<()> {
     }
     let Some(conn) = conn.as_ref() else { return Ok(()) };
     conn.execute_batch("PRAGMA wal_checkpoint(PASSIVE)")?;
-    let mut wal = core.storage.path.as_os_str().to_owned();
-    wal.push("-wal");
-    // Looking at the size opens nothing.
-    if std::fs::metadata(wal).map(|meta| meta.len()).unwrap_or(0) > TOO_LONG {
+    if core.storage.wal_bytes() > TOO_LONG {
         let _turn = core.storage.take_turn(Duration::from_secs(1))?;
         conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
     }
