@@ -144,17 +144,24 @@ CREATE TABLE dep (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dep_of ON dep (depends_on);
 
--- Versions of a key; the newest is the head. A deleted key's head has `gone = 1`.
+-- The head of each key; a deleted key's head has `gone = 1`. Older versions are in the log, linked by `previous_seq`.
 CREATE TABLE memory (
-  key         TEXT NOT NULL,
+  key         TEXT PRIMARY KEY,
   version     INTEGER NOT NULL,
   gone        INTEGER NOT NULL,
   expires_at  INTEGER,
   body        TEXT NOT NULL,
-  seq         INTEGER NOT NULL,
-  PRIMARY KEY (key, version DESC)
+  seq         INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX memory_expires ON memory (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Versions that are still kept although retention has taken their events.
+CREATE TABLE memory_old (
+  seq         INTEGER PRIMARY KEY,
+  key         TEXT NOT NULL,
+  version     INTEGER NOT NULL,
+  body        TEXT NOT NULL
+) STRICT;
 
 -- Who may read and write the keys under a prefix; `exact` rules name one key.
 CREATE TABLE acl (
