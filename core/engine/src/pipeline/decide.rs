@@ -36,9 +36,14 @@ pub struct Decide<'a> {
 impl Decide<'_> {
     /// Proposes an event; answers the `seq` that it will have.
     pub fn emit(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
-        let seq = self.next_seq + self.drafts.len() as u64;
+        let seq = self.next_seq();
         self.drafts.push(Draft { kind, place, body: Box::new(body) });
         seq
+    }
+
+    /// The `seq` that the next proposed event will have.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq + self.drafts.len() as u64
     }
 
     /// A new id, or the one that the caller gave, checked.
