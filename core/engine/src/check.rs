@@ -2,7 +2,7 @@
 //!
 //! The events that the log still holds are applied to empty tables, and the result is compared with the tables of the
 //! hub, row by row. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by
-//! name: counters of leases, holders, read marks, consumers, idempotency keys, search indexes, old versions.
+//! name: counters of leases, holders, inboxes with their read marks, consumers, idempotency keys, search indexes, old versions.
 
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -45,7 +45,7 @@ const TABLES: &[Table] = &[
         name: "message",
         key: "message_id",
         seq: "changed",
-        columns: "sender_id, thread_id, body",
+        columns: "seq, sender_id, thread_id, type, time, open, reply_to, body",
         may_lack: false,
     },
     Table {
