@@ -217,6 +217,7 @@ impl Writer {
         let mut cx = Decide {
             db: &self.conn,
             now,
+            boot: core.seams.clock.boot(),
             by: &job.principal,
             config: &core.config,
             leases: &core.leases,

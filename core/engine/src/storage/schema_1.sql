@@ -120,6 +120,7 @@ CREATE TABLE task (
   session_id  TEXT,
   parent_id   TEXT,
   wake_at     INTEGER,              -- when a task in back-off becomes open again
+  took_ms     INTEGER,              -- from claim to completion
   token       INTEGER NOT NULL,
   body        TEXT NOT NULL,
   seq         INTEGER NOT NULL,
@@ -129,7 +130,8 @@ CREATE TABLE task (
 ) STRICT;
 CREATE INDEX task_open ON task (reqset, priority DESC, due, n) WHERE open = 1;
 CREATE INDEX task_reserved ON task (assignee, priority DESC, due, n) WHERE open = 2;
-CREATE INDEX task_held ON task (assignee) WHERE status IN ('claimed', 'in_progress');
+CREATE INDEX task_status ON task (status, n);
+CREATE INDEX task_agent ON task (assignee, status) WHERE assignee IS NOT NULL;
 CREATE INDEX task_parent ON task (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_session ON task (session_id, n) WHERE session_id IS NOT NULL;
 CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
