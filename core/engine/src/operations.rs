@@ -16,7 +16,7 @@ use crate::hub::{Check, Operate, Scope};
 use crate::json::read_input;
 use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
 use crate::principal::Principal;
-use crate::{agents, events, memory};
+use crate::{agents, events, memory, messages, tasks};
 
 /// Errors that any operation may answer.
 pub const COMMON_ERRORS: &[Code] =
@@ -222,6 +222,43 @@ operations! {
     /// Gets the presence of one agent.
     compose Read "presence.get"(agents::GetPresence) "agents:read" "GET /presence/{agent_id}" [NotFound]
 
+    /// Makes a task.
+    change Durable "task.create"(tasks::Create) "tasks:write" "POST /tasks" mcp true [NotFound, AlreadyExists, Conflict, NotAllowed]
+    /// Makes several tasks together: all of them, or none.
+    change Durable "task.create_many"(tasks::CreateMany) "tasks:write" "POST /tasks/create_many" [NotFound, AlreadyExists, Conflict, NotAllowed]
+    /// Gets one task.
+    query Read "task.get"(tasks::Get) "tasks:read" "GET /tasks/{task_id}" mcp true [NotFound]
+    /// Lists tasks, newest first.
+    query Read "task.list"(tasks::List) "tasks:read" "GET /tasks" mcp true []
+    /// Shows tasks in columns by status.
+    query Read "task.board"(tasks::Board) "tasks:read" "GET /tasks_board" mcp true []
+    /// Shows who held a task when, and what it logged.
+    query Read "task.history"(tasks::History) "tasks:read" "GET /tasks/{task_id}/history" [NotFound]
+    /// Claims the best task that an agent can do, or one by id; waits for one when asked to. Null when there is none.
+    compose Durable "task.claim"(tasks::Claim) "tasks:write" "POST /tasks/claim" mcp true [NotFound, Conflict, NotAllowed]
+    /// Claims several of the best tasks that an agent can do.
+    change Durable "task.claim_many"(tasks::ClaimMany) "tasks:write" "POST /tasks/claim_many" [NotFound, NotAllowed]
+    /// Shows that a claimed task is still worked on.
+    change Shared "task.renew"(tasks::Renew) "tasks:write" "POST /tasks/{task_id}/renew" [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Reports progress, a phase or a line of log; renews the lease.
+    change Durable "task.progress"(tasks::Progress) "tasks:write" "POST /tasks/{task_id}/progress" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Completes a task with its result.
+    change Durable "task.complete"(tasks::Complete) "tasks:write" "POST /tasks/{task_id}/complete" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Completes several tasks that an agent holds: all of them, or none.
+    change Durable "task.complete_many"(tasks::CompleteMany) "tasks:write" "POST /tasks/complete_many" [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Ends an attempt with an error; the task is tried again while attempts are left, unless told not to.
+    change Durable "task.fail"(tasks::Fail) "tasks:write" "POST /tasks/{task_id}/fail" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Gives a claimed task back; the attempt does not count.
+    change Durable "task.release"(tasks::Release) "tasks:write" "POST /tasks/{task_id}/release" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Calls a task off, with its parts.
+    change Durable "task.cancel"(tasks::Cancel) "tasks:write" "POST /tasks/{task_id}/cancel" [NotFound, Conflict, NotAllowed]
+    /// Reserves a task for an agent, or takes the reservation away.
+    change Durable "task.assign"(tasks::Assign) "tasks:write" "POST /tasks/{task_id}/assign" [NotFound, Conflict, NotAllowed]
+    /// Changes what a task asks for, while nobody holds it.
+    change Durable "task.update"(tasks::Update) "tasks:write" "PUT /tasks/{task_id}" [NotFound, Conflict, NotAllowed]
+    /// Waits for a task to end.
+    compose Read "task.wait"(tasks::Wait) "tasks:read" "GET /tasks/{task_id}/wait" [NotFound]
+
     /// Sets a key to a value, as its next version.
     change Durable "memory.set"(memory::Set) "memory:write" "PUT /memory/{key}" mcp true [Conflict, NotAllowed]
     /// Gets a key's newest value, or one of its versions.
@@ -248,6 +285,37 @@ operations! {
     change Durable "memory.set_access"(memory::SetAccess) "memory:admin" "PUT /memory_access" [NotAllowed]
     /// Records a change of something remembered elsewhere.
     change Durable "memory.record_update"(memory::RecordUpdate) "memory:write" "POST /memory_updates" [NotAllowed]
+
+    /// Sends a message to agents, to a session or to all.
+    change Durable "message.send"(messages::Send) "messages:write" "POST /messages" mcp true [NotFound, AlreadyExists, NotAllowed]
+    /// Gets one message.
+    query Read "message.get"(messages::Get) "messages:read" "GET /messages/{message_id}" [NotFound]
+    /// Lists messages by any field, newest first.
+    query Read "message.list"(messages::List) "messages:read" "GET /messages" mcp true []
+    /// Reads an agent's inbox, unread first; waits for a message when asked to.
+    compose Read "message.inbox"(messages::Inbox) "messages:read" "GET /agents/{agent_id}/inbox" mcp true [NotFound, NotAllowed]
+    /// Marks messages as read by an agent.
+    change Shared "message.mark_read"(messages::MarkRead) "messages:write" "POST /messages/mark_read" mcp true [NotFound, NotAllowed]
+    /// Acknowledges a message, as one of those it is for.
+    change Durable "message.ack"(messages::Acknowledge) "messages:write" "POST /messages/{message_id}/ack" mcp true [NotFound, NotAllowed]
+    /// Asks a question and waits for its answer.
+    compose Durable "message.ask"(messages::Ask) "messages:write" "POST /messages/ask" mcp true [NotFound, AlreadyExists, NotAllowed]
+    /// Reacts to a message with an emoji or a word.
+    change Durable "message.react"(messages::React) "messages:write" "POST /messages/{message_id}/reactions" [NotFound, Conflict, NotAllowed]
+    /// Takes a reaction back.
+    change Durable "message.unreact"(messages::Unreact) "messages:write" "DELETE /messages/{message_id}/reactions" [NotFound, NotAllowed]
+    /// Changes the content of a message; the log keeps what it was.
+    change Durable "message.edit"(messages::Edit) "messages:write" "PATCH /messages/{message_id}" [NotFound, Conflict, NotAllowed]
+    /// Takes the content of a message back; the log keeps that it happened.
+    change Durable "message.redact"(messages::Redact) "messages:write" "DELETE /messages/{message_id}" [NotFound, NotAllowed]
+    /// Finds messages by words in their content.
+    compose Read "message.search"(messages::Search) "messages:read" "GET /messages/search" mcp true []
+    /// Counts messages by type, agent and time, and says how fast questions are answered.
+    query Read "message.stats"(messages::Stats) "messages:read" "GET /messages/stats" []
+    /// Gets the newest messages of a thread, in order.
+    query Read "thread.get"(messages::GetThread) "messages:read" "GET /threads/{thread_id}" mcp true [NotFound]
+    /// Condenses a thread or a session into an extractive digest.
+    query Read "thread.summarize"(messages::Summarize) "messages:read" "POST /threads/summarize" mcp true [NotFound]
 
     /// Publishes an event of your own; it is always of kind `event.published`.
     change Durable "event.publish"(events::Publish) "events:write" "POST /events" mcp true [Conflict, NotAllowed]

@@ -82,19 +82,30 @@ CREATE TABLE message (
   message_id  TEXT NOT NULL UNIQUE,
   sender_id   TEXT NOT NULL,
   thread_id   TEXT NOT NULL,
+  type        TEXT NOT NULL,
+  time        INTEGER NOT NULL,
+  open        INTEGER NOT NULL,     -- 1: everyone may see it, for it is for all or of a session
+  reply_to    TEXT,
   body        TEXT NOT NULL,
   changed     INTEGER NOT NULL      -- seq of the event that last changed it
 ) STRICT;
 CREATE INDEX message_thread ON message (thread_id, seq);
 
--- Who a message is for: `agent:<id>`, `session:<id>` or `*`.
+-- Where a message is found: `*` or `agent:<id>` for whom it is, `session:<id>` and `task:<id>` for what it is of.
 CREATE TABLE delivery (
   audience    TEXT NOT NULL,
   seq         INTEGER NOT NULL,
   PRIMARY KEY (audience, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What an agent has read, one row a message.
+-- An agent's inbox: begins after `start` (when it registered); up to `upto` nothing is unread. Outside the fold.
+CREATE TABLE inbox (
+  agent_id    TEXT PRIMARY KEY,
+  start       INTEGER NOT NULL,
+  upto        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What an agent has read past `upto`, one row a message. Outside the fold.
 CREATE TABLE read_mark (
   agent_id    TEXT NOT NULL,
   seq         INTEGER NOT NULL,
@@ -120,6 +131,7 @@ CREATE TABLE task (
   session_id  TEXT,
   parent_id   TEXT,
   wake_at     INTEGER,              -- when a task in back-off becomes open again
+  took_ms     INTEGER,              -- from claim to completion
   token       INTEGER NOT NULL,
   body        TEXT NOT NULL,
   seq         INTEGER NOT NULL,
@@ -129,7 +141,8 @@ CREATE TABLE task (
 ) STRICT;
 CREATE INDEX task_open ON task (reqset, priority DESC, due, n) WHERE open = 1;
 CREATE INDEX task_reserved ON task (assignee, priority DESC, due, n) WHERE open = 2;
-CREATE INDEX task_held ON task (assignee) WHERE status IN ('claimed', 'in_progress');
+CREATE INDEX task_status ON task (status, n);
+CREATE INDEX task_agent ON task (assignee, status) WHERE assignee IS NOT NULL;
 CREATE INDEX task_parent ON task (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_session ON task (session_id, n) WHERE session_id IS NOT NULL;
 CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
@@ -142,17 +155,24 @@ CREATE TABLE dep (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dep_of ON dep (depends_on);
 
--- Versions of a key; the newest is the head. A deleted key's head has `gone = 1`.
+-- The head of each key; a deleted key's head has `gone = 1`. Older versions are in the log, linked by `previous_seq`.
 CREATE TABLE memory (
-  key         TEXT NOT NULL,
+  key         TEXT PRIMARY KEY,
   version     INTEGER NOT NULL,
   gone        INTEGER NOT NULL,
   expires_at  INTEGER,
   body        TEXT NOT NULL,
-  seq         INTEGER NOT NULL,
-  PRIMARY KEY (key, version DESC)
+  seq         INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX memory_expires ON memory (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Versions that are still kept although retention has taken their events.
+CREATE TABLE memory_old (
+  seq         INTEGER PRIMARY KEY,
+  key         TEXT NOT NULL,
+  version     INTEGER NOT NULL,
+  body        TEXT NOT NULL
+) STRICT;
 
 -- Who may read and write the keys under a prefix; `exact` rules name one key.
 CREATE TABLE acl (
