@@ -120,12 +120,6 @@ impl Relaxed {
         }
     }
 
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        let state = self.state.lock();
-        state.waiting.is_empty() && state.in_flight.is_empty()
-    }
-
     /// Writes all that waits.
     pub fn flush(&self, core: &Core) -> Result<()> {
         let _one_at_a_time = self.flushing.lock();
