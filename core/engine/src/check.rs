@@ -45,7 +45,7 @@ const TABLES: &[Table] = &[
         name: "message",
         key: "message_id",
         seq: "changed",
-        columns: "seq, sender_id, thread_id, type, time, open, reply_to, body",
+        columns: "seq, sender_id, thread_id, type, time, open, body",
         may_lack: false,
     },
     Table {
