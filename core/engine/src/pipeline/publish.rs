@@ -77,6 +77,7 @@ impl Publisher {
         }
         state.next_id += 1;
         let id = state.next_id;
+        shared.begin(state.last);
         state.index.insert(id, shared);
         Ok((id, state.last))
     }
