@@ -1,7 +1,7 @@
 //! How many events a second go through the whole pipeline (decide, append, apply, publish), and what single calls cost.
 //!
 //! `cargo bench -p folkmoot-engine --bench pipeline -- --json` prints one JSON line a figure; compare with the raw
-//! limits of `bench/limits` in the same run.
+//! limits of `bench/limits` in the same run. `-- --json tasks` leaves out the batches.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::{Duration, Instant};
@@ -14,14 +14,19 @@ const SPAN: Duration = Duration::from_millis(1_500);
 
 fn main() {
     let folder = std::env::var_os("FOLKMOOT_TEST_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-    for durability in [Durability::Normal, Durability::Full] {
+    let only_tasks = std::env::args().any(|word| word == "tasks");
+    for durability in [Durability::Normal, Durability::Full].into_iter().filter(|_| !only_tasks) {
         for batch in [1, 10, 100, 1_000] {
             let hub = open(&folder, durability);
             batches(&hub, batch, name(durability));
         }
     }
     let hub = open(&folder, Durability::Normal);
-    single(&hub);
+    hub.run(agents::Register::new("ana")).unwrap();
+    if !only_tasks {
+        single(&hub);
+    }
+    tasks(&hub);
 }
 
 fn name(durability: Durability) -> &'static str {
@@ -81,7 +86,6 @@ fn batches(hub: &Hub, batch: usize, durability: &str) {
 
 /// What one call costs.
 fn single(hub: &Hub) {
-    hub.run(agents::Register::new("ana")).unwrap();
     hub.run(memory::Set::new("k", json!({"n": 1}))).unwrap();
     each("memory.get", || drop(hub.run(memory::Get::new("k")).unwrap()));
     let update = || agents::UpdatePresence {
@@ -92,6 +96,10 @@ fn single(hub: &Hub) {
     };
     each("presence.update", || drop(hub.run(update()).unwrap()));
     hub.flush().unwrap();
+}
+
+/// What a task costs from its making to its end.
+fn tasks(hub: &Hub) {
     each("task create+claim+complete", || {
         hub.run(tasks::Create::new("boss", "work")).unwrap();
         let task = hub.run(tasks::Claim::new("ana")).unwrap().unwrap();

@@ -2,8 +2,8 @@
 //!
 //! The events that the log still holds are applied to empty tables, and the result is compared with the tables of the
 //! hub, row by row. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by
-//! name: counters of leases, holders, read marks, consumers, idempotency keys, search indexes, versions
-//! that retention has set aside.
+//! name: counters of leases, holders, inboxes with their read marks, consumers, idempotency keys, search indexes,
+//! versions that retention has set aside.
 
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -40,7 +40,12 @@ struct Table {
 const TABLES: &[Table] = &[
     Table { name: "agent", key: "agent_id", seq: "seq", columns: "body" },
     Table { name: "presence", key: "agent_id", seq: "seq", columns: "status, body" },
-    Table { name: "message", key: "message_id", seq: "changed", columns: "sender_id, thread_id, body" },
+    Table {
+        name: "message",
+        key: "message_id",
+        seq: "changed",
+        columns: "seq, sender_id, thread_id, type, time, open, reply_to, body",
+    },
     Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
     Table {
         name: "task",

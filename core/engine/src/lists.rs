@@ -16,6 +16,31 @@ pub(crate) fn page_size(limit: Option<u64>) -> Result<usize> {
     }
 }
 
+/// Tokens that JSON text of this many bytes is reckoned as: a quarter of the bytes, rounded up.
+pub(crate) fn tokens(bytes: usize) -> u64 {
+    bytes.div_ceil(4) as u64
+}
+
+/// What is left of `max_tokens` while an answer is put together. The first item that does not fit ends it.
+pub(crate) struct Budget(Option<u64>);
+
+impl Budget {
+    pub fn new(max_tokens: Option<u64>) -> Result<Budget> {
+        if max_tokens == Some(0) {
+            return Err(Error::invalid("max_tokens", 0, "must be at least 1"));
+        }
+        Ok(Budget(max_tokens))
+    }
+
+    /// Whether an item of this many bytes still fits; if so, it is paid for.
+    pub fn take(&mut self, bytes: usize) -> bool {
+        let Some(left) = self.0 else { return true };
+        let rest = left.checked_sub(tokens(bytes));
+        self.0 = Some(rest.unwrap_or(0));
+        rest.is_some()
+    }
+}
+
 /// The cursor that goes on after this place; a place is any text that the list orders by.
 pub(crate) fn cursor(place: &str) -> String {
     place.bytes().map(|byte| format!("{byte:02x}")).collect()

@@ -16,7 +16,7 @@ use crate::hub::{Check, Operate, Scope};
 use crate::json::read_input;
 use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
 use crate::principal::Principal;
-use crate::{agents, events, memory, tasks};
+use crate::{agents, events, memory, messages, tasks};
 
 /// Errors that any operation may answer.
 pub const COMMON_ERRORS: &[Code] =
@@ -285,6 +285,37 @@ operations! {
     change Durable "memory.set_access"(memory::SetAccess) "memory:admin" "PUT /memory_access" [NotAllowed]
     /// Records a change of something remembered elsewhere.
     change Durable "memory.record_update"(memory::RecordUpdate) "memory:write" "POST /memory_updates" [NotAllowed]
+
+    /// Sends a message to agents, to a session or to all.
+    change Durable "message.send"(messages::Send) "messages:write" "POST /messages" mcp true [NotFound, AlreadyExists, NotAllowed]
+    /// Gets one message.
+    query Read "message.get"(messages::Get) "messages:read" "GET /messages/{message_id}" [NotFound]
+    /// Lists messages by any field, newest first.
+    query Read "message.list"(messages::List) "messages:read" "GET /messages" mcp true []
+    /// Reads an agent's inbox, unread first; waits for a message when asked to.
+    compose Read "message.inbox"(messages::Inbox) "messages:read" "GET /agents/{agent_id}/inbox" mcp true [NotFound, NotAllowed]
+    /// Marks messages as read by an agent.
+    change Shared "message.mark_read"(messages::MarkRead) "messages:write" "POST /messages/mark_read" mcp true [NotFound, NotAllowed]
+    /// Acknowledges a message, as one of those it is for.
+    change Durable "message.ack"(messages::Acknowledge) "messages:write" "POST /messages/{message_id}/ack" mcp true [NotFound, NotAllowed]
+    /// Asks a question and waits for its answer.
+    compose Durable "message.ask"(messages::Ask) "messages:write" "POST /messages/ask" mcp true [NotFound, AlreadyExists, NotAllowed]
+    /// Reacts to a message with an emoji or a word.
+    change Durable "message.react"(messages::React) "messages:write" "POST /messages/{message_id}/reactions" [NotFound, Conflict, NotAllowed]
+    /// Takes a reaction back.
+    change Durable "message.unreact"(messages::Unreact) "messages:write" "DELETE /messages/{message_id}/reactions" [NotFound, NotAllowed]
+    /// Changes the content of a message; the log keeps what it was.
+    change Durable "message.edit"(messages::Edit) "messages:write" "PATCH /messages/{message_id}" [NotFound, Conflict, NotAllowed]
+    /// Takes the content of a message back; the log keeps that it happened.
+    change Durable "message.redact"(messages::Redact) "messages:write" "DELETE /messages/{message_id}" [NotFound, NotAllowed]
+    /// Finds messages by words in their content.
+    compose Read "message.search"(messages::Search) "messages:read" "GET /messages/search" mcp true []
+    /// Counts messages by type, agent and time, and says how fast questions are answered.
+    query Read "message.stats"(messages::Stats) "messages:read" "GET /messages/stats" []
+    /// Gets the newest messages of a thread, in order.
+    query Read "thread.get"(messages::GetThread) "messages:read" "GET /threads/{thread_id}" mcp true [NotFound]
+    /// Condenses a thread or a session into an extractive digest.
+    query Read "thread.summarize"(messages::Summarize) "messages:read" "POST /threads/summarize" mcp true [NotFound]
 
     /// Publishes an event of your own; it is always of kind `event.published`.
     change Durable "event.publish"(events::Publish) "events:write" "POST /events" mcp true [Conflict, NotAllowed]

@@ -37,6 +37,7 @@ impl Body for AgentChanged {
 
     fn apply(&self, db: &Connection, stamp: Stamp, _: &str) -> Result<()> {
         tables::put_profile(db, &self.agent, stamp.seq)?;
+        crate::messages::tables::open_inbox(db, &self.agent.agent_id, stamp.seq)?;
         tables::put_presence(db, &self.presence, stamp.seq)
     }
 }

@@ -161,7 +161,7 @@ impl Viewer {
     pub fn may_see(&mut self, core: &Core, event: &Event) -> Result<bool> {
         let Some(agent_id) = self.by.agent_id() else { return Ok(true) };
         if event.kind.starts_with("message.") {
-            return Ok(may_hear(event, agent_id));
+            return Ok(crate::messages::access::may_hear(&event.place, agent_id));
         }
         if !event.kind.starts_with("memory.") {
             return Ok(true);
@@ -179,14 +179,6 @@ impl Viewer {
         self.known.insert(key.to_owned(), may);
         Ok(may)
     }
-}
-
-/// A message is heard by its sender, by those it is for, and by everyone when it is for a session or for all.
-fn may_hear(event: &Event, agent_id: &str) -> bool {
-    let place = &event.place;
-    place.session_id.is_some()
-        || place.agent_id.as_deref() == Some(agent_id)
-        || place.target_agents.iter().any(|target| target == agent_id || target == "*")
 }
 
 /// Input of `memory.set_access`.

@@ -82,19 +82,30 @@ CREATE TABLE message (
   message_id  TEXT NOT NULL UNIQUE,
   sender_id   TEXT NOT NULL,
   thread_id   TEXT NOT NULL,
+  type        TEXT NOT NULL,
+  time        INTEGER NOT NULL,
+  open        INTEGER NOT NULL,     -- 1: everyone may see it, for it is for all or of a session
+  reply_to    TEXT,
   body        TEXT NOT NULL,
   changed     INTEGER NOT NULL      -- seq of the event that last changed it
 ) STRICT;
 CREATE INDEX message_thread ON message (thread_id, seq);
 
--- Who a message is for: `agent:<id>`, `session:<id>` or `*`.
+-- Where a message is found: `*` or `agent:<id>` for whom it is, `session:<id>` and `task:<id>` for what it is of.
 CREATE TABLE delivery (
   audience    TEXT NOT NULL,
   seq         INTEGER NOT NULL,
   PRIMARY KEY (audience, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What an agent has read, one row a message.
+-- An agent's inbox: begins after `start` (when it registered); up to `upto` nothing is unread. Outside the fold.
+CREATE TABLE inbox (
+  agent_id    TEXT PRIMARY KEY,
+  start       INTEGER NOT NULL,
+  upto        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What an agent has read past `upto`, one row a message. Outside the fold.
 CREATE TABLE read_mark (
   agent_id    TEXT NOT NULL,
   seq         INTEGER NOT NULL,
