@@ -42,6 +42,8 @@ pub struct HubConfig {
     pub status_skip_unchanged: bool,
     /// Seconds that a claim lasts when the call does not say.
     pub lease_seconds: f64,
+    /// Seconds before a failed task is tried again; doubles with each attempt, up to 300. 0 tries at once.
+    pub retry_seconds: f64,
     /// Milliseconds that relaxed updates may wait before they are written.
     pub flush_milliseconds: u64,
     /// How many relaxed updates may wait; past it they are folded together and counted.
@@ -91,6 +93,7 @@ impl Default for HubConfig {
             status_interval_seconds: 2.0,
             status_skip_unchanged: false,
             lease_seconds: 60.0,
+            retry_seconds: 1.0,
             flush_milliseconds: 5,
             relaxed_queue: 100_000,
             write_timeout_seconds: 10.0,
@@ -186,6 +189,7 @@ impl HubConfig {
             ("idle_after_seconds", self.idle_after_seconds, 0.05),
             ("status_interval_seconds", self.status_interval_seconds, 0.0),
             ("lease_seconds", self.lease_seconds, 0.05),
+            ("retry_seconds", self.retry_seconds, 0.0),
             ("write_timeout_seconds", self.write_timeout_seconds, 0.01),
             ("retain_days", self.retain_days, 0.0),
             ("retain_pulse_minutes", self.retain_pulse_minutes, 0.0),

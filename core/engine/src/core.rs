@@ -31,7 +31,7 @@ pub(crate) struct Core {
     pub queue: Queue,
     pub publisher: Publisher,
     pub leases: LeaseWatch,
-    pub checkpoint: Checkpoint,
+    pub checkpoint: Arc<Checkpoint>,
     pub relaxed: Relaxed,
     pub cache: Cache,
     pub keeper: Keeper,
@@ -55,7 +55,13 @@ struct Tail {
 impl Core {
     pub fn open(path: &std::path::Path, config: HubConfig, seams: Seams) -> Result<Arc<Core>> {
         config.check()?;
-        let (storage, conn) = Storage::open(path, &config, &seams)?;
+        let (storage, mut conn) = Storage::open(path, &config, &seams)?;
+        let checkpoint = Arc::<Checkpoint>::default();
+        let grown = checkpoint.clone();
+        conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+            grown.grown(pages);
+            Ok(())
+        }))?;
         let mut ids = (seams.ids)();
         let holder = ids.next(seams.clock.wall());
         let core = Arc::new(Core {
@@ -63,7 +69,7 @@ impl Core {
             queue: Queue::new(Writer::new(conn, ids)),
             publisher: Publisher::default(),
             leases: LeaseWatch::default(),
-            checkpoint: Checkpoint::default(),
+            checkpoint,
             relaxed: Relaxed::new(&config),
             cache: Cache::default(),
             keeper: Keeper::default(),

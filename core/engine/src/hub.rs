@@ -176,6 +176,24 @@ impl Hub {
         input.operate(self.core()?, by, &mut || Ok(()))
     }
 
+    /// `memory.get` of a key's newest version as JSON text, without parsing what nobody looks at.
+    pub fn memory_text(&self, by: &Principal, key: &str) -> Result<Arc<str>> {
+        let core = self.core()?;
+        if by.agent_id().is_some() {
+            let entry = self.run_as(by, crate::memory::Get::new(key))?;
+            let text = serde_json::to_string(&entry).map_err(|error| Error::internal(error.to_string()))?;
+            return Ok(text.into());
+        }
+        crate::id::check_name("key", key)?;
+        core.cache.get(core, key)
+    }
+
+    /// Like [`Hub::memory_text`] when that is known without waiting; `None` when it is not.
+    pub fn memory_cached(&self, by: &Principal, key: &str) -> Result<Option<Arc<str>>> {
+        let core = self.core()?;
+        Ok(if by.agent_id().is_some() { None } else { core.cache.hit(core, key) })
+    }
+
     /// Listens from now on, or from after a `seq`.
     pub fn subscribe(&self, filter: Filter, after: Option<u64>) -> Result<Subscription> {
         self.subscribe_as(&Principal::Process, filter, after)

@@ -135,6 +135,10 @@ impl JsonSchema for Json {
 
 /// Reads an operation's input; the error names the field, the value and what it must be.
 pub fn read_input<T: for<'de> Deserialize<'de>>(input: &[u8]) -> Result<T> {
+    // A list would be taken for the fields in the order of their declaration.
+    if input.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Error::invalid("input", excerpt(input), "must be a JSON object"));
+    }
     match serde_json::from_slice(input) {
         Ok(value) => Ok(value),
         Err(_) => Err(explain::<T>(input)),
@@ -220,7 +224,8 @@ mod tests {
             (r#"{"key":"a","count":-1}"#, "count", "got -1"),
             (r#"{"key":"a","cuont":1}"#, "cuont", "expected one of"),
             (r#"{"key":"a","key":"b"}"#, "key", "twice"),
-            (r#"[]"#, "input", "got []"),
+            (r#"[]"#, "input", "must be a JSON object"),
+            (r#" ["a", 1]"#, "input", "must be a JSON object"),
             (r#"{"key":"#, "input", "is not JSON"),
             (r#"{"key":"a"} x"#, "input", "nothing after"),
         ] {

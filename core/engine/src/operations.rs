@@ -16,7 +16,7 @@ use crate::hub::{Check, Operate, Scope};
 use crate::json::read_input;
 use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
 use crate::principal::Principal;
-use crate::{agents, events, memory, messages};
+use crate::{agents, events, memory, messages, tasks};
 
 /// Errors that any operation may answer.
 pub const COMMON_ERRORS: &[Code] =
@@ -221,6 +221,43 @@ operations! {
     compose Read "presence.list"(agents::ListPresence) "agents:read" "GET /presence" []
     /// Gets the presence of one agent.
     compose Read "presence.get"(agents::GetPresence) "agents:read" "GET /presence/{agent_id}" [NotFound]
+
+    /// Makes a task.
+    change Durable "task.create"(tasks::Create) "tasks:write" "POST /tasks" mcp true [NotFound, AlreadyExists, Conflict, NotAllowed]
+    /// Makes several tasks together: all of them, or none.
+    change Durable "task.create_many"(tasks::CreateMany) "tasks:write" "POST /tasks/create_many" [NotFound, AlreadyExists, Conflict, NotAllowed]
+    /// Gets one task.
+    query Read "task.get"(tasks::Get) "tasks:read" "GET /tasks/{task_id}" mcp true [NotFound]
+    /// Lists tasks, newest first.
+    query Read "task.list"(tasks::List) "tasks:read" "GET /tasks" mcp true []
+    /// Shows tasks in columns by status.
+    query Read "task.board"(tasks::Board) "tasks:read" "GET /tasks_board" mcp true []
+    /// Shows who held a task when, and what it logged.
+    query Read "task.history"(tasks::History) "tasks:read" "GET /tasks/{task_id}/history" [NotFound]
+    /// Claims the best task that an agent can do, or one by id; waits for one when asked to. Null when there is none.
+    compose Durable "task.claim"(tasks::Claim) "tasks:write" "POST /tasks/claim" mcp true [NotFound, Conflict, NotAllowed]
+    /// Claims several of the best tasks that an agent can do.
+    change Durable "task.claim_many"(tasks::ClaimMany) "tasks:write" "POST /tasks/claim_many" [NotFound, NotAllowed]
+    /// Shows that a claimed task is still worked on.
+    change Shared "task.renew"(tasks::Renew) "tasks:write" "POST /tasks/{task_id}/renew" [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Reports progress, a phase or a line of log; renews the lease.
+    change Durable "task.progress"(tasks::Progress) "tasks:write" "POST /tasks/{task_id}/progress" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Completes a task with its result.
+    change Durable "task.complete"(tasks::Complete) "tasks:write" "POST /tasks/{task_id}/complete" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Completes several tasks that an agent holds: all of them, or none.
+    change Durable "task.complete_many"(tasks::CompleteMany) "tasks:write" "POST /tasks/complete_many" [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Ends an attempt with an error; the task is tried again while attempts are left, unless told not to.
+    change Durable "task.fail"(tasks::Fail) "tasks:write" "POST /tasks/{task_id}/fail" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Gives a claimed task back; the attempt does not count.
+    change Durable "task.release"(tasks::Release) "tasks:write" "POST /tasks/{task_id}/release" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
+    /// Calls a task off, with its parts.
+    change Durable "task.cancel"(tasks::Cancel) "tasks:write" "POST /tasks/{task_id}/cancel" [NotFound, Conflict, NotAllowed]
+    /// Reserves a task for an agent, or takes the reservation away.
+    change Durable "task.assign"(tasks::Assign) "tasks:write" "POST /tasks/{task_id}/assign" [NotFound, Conflict, NotAllowed]
+    /// Changes what a task asks for, while nobody holds it.
+    change Durable "task.update"(tasks::Update) "tasks:write" "PUT /tasks/{task_id}" [NotFound, Conflict, NotAllowed]
+    /// Waits for a task to end.
+    compose Read "task.wait"(tasks::Wait) "tasks:read" "GET /tasks/{task_id}/wait" [NotFound]
 
     /// Sets a key to a value, as its next version.
     change Durable "memory.set"(memory::Set) "memory:write" "PUT /memory/{key}" mcp true [Conflict, NotAllowed]

@@ -39,8 +39,8 @@ impl Change for Trim {
         let events = trim_events(cx)?;
         let pulses = trim_pulses(cx)?;
         let idems = trim_idempotency(cx)?;
-        let versions = crate::memory::tables::trim(cx.db, cx.config.retain_versions)? as i64;
-        Ok(events < STEP && pulses < STEP && idems < STEP && versions < 1_000)
+        let versions = crate::memory::tables::trim(cx.db, cx.config.retain_versions, STEP)? as i64;
+        Ok(events < STEP && pulses < STEP && idems < STEP && versions < STEP)
     }
 }
 
@@ -59,6 +59,7 @@ fn trim_events(cx: &Decide<'_>) -> Result<i64> {
         )?
         .query_row(params![base as i64, STEP, by_count, oldest, indexed], |row| row.get(0))?;
     let Some(upto) = upto else { return Ok(0) };
+    crate::memory::tables::set_aside(cx.db, upto as u64, cx.config.retain_versions)?;
     cx.db
         .prepare_cached("UPDATE hub SET base_seq = ?1, base_hash = (SELECT hash FROM event WHERE seq = ?1)")?
         .execute([upto])?;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Time;
@@ -69,20 +70,6 @@ impl Event {
     }
 
     fn encode(&self) -> String {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            seq: u64,
-            id: String,
-            kind: &'a str,
-            time: Time,
-            principal: String,
-            agent_id: Option<&'a str>,
-            session_id: Option<&'a str>,
-            task_id: Option<&'a str>,
-            target_agents: &'a [String],
-            correlation_id: Option<&'a str>,
-            data: &'a Json,
-        }
         let place = &self.place;
         let wire = Wire {
             seq: self.seq,
@@ -103,6 +90,34 @@ impl Event {
             text
         })
     }
+}
+
+/// An event as it is sent.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
+pub(crate) struct Wire<'a> {
+    /// Its place in the hub's one total order; 0 for a summary, which has none.
+    seq: u64,
+    /// Its id, which holds its `seq`.
+    id: String,
+    /// What happened, as `noun.verb`.
+    kind: &'a str,
+    /// When, by the wall clock of the process that wrote it.
+    time: Time,
+    /// On whose behalf: `process`, `agent:<id>` or `operator:<id>`.
+    principal: String,
+    /// The agent that acted or that changed.
+    agent_id: Option<&'a str>,
+    /// The session it happened in.
+    session_id: Option<&'a str>,
+    /// The task it is about.
+    task_id: Option<&'a str>,
+    /// The agents it is for; `*` stands for all.
+    target_agents: &'a [String],
+    /// What ties a question to its answer.
+    correlation_id: Option<&'a str>,
+    /// The whole thing that changed.
+    data: &'a Json,
 }
 
 /// What stands on an event beside its data, given when it is appended.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::event::Event;
+use super::event::{Event, Wire};
 use super::filter::Filter;
 use crate::clock::Time;
 use crate::core::Core;
@@ -42,6 +42,7 @@ pub struct Read {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventPage {
     /// The events, oldest first.
+    #[schemars(with = "Vec<Wire<'static>>")]
     pub events: Vec<Json>,
     /// The last `seq` that was looked at: read on with `after` this.
     pub position: u64,

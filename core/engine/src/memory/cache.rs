@@ -28,16 +28,18 @@ struct State {
 }
 
 impl Cache {
+    /// The head of a key if it was read since the last commit of anyone; never waits.
+    pub fn hit(&self, core: &Core, key: &str) -> Option<Arc<str>> {
+        let counter = core.storage.counter();
+        let state = self.state.lock();
+        if state.counter == counter { state.heads.get(key).cloned() } else { None }
+    }
+
     /// The head of a key as JSON text, for a caller who may read everything.
     pub fn get(&self, core: &Core, key: &str) -> Result<Arc<str>> {
         let counter = core.storage.counter();
-        {
-            let state = self.state.lock();
-            if state.counter == counter
-                && let Some(head) = state.heads.get(key)
-            {
-                return Ok(head.clone());
-            }
+        if let Some(head) = self.hit(core, key) {
+            return Ok(head);
         }
         let (head, lasting) = core.storage.read_one(|reader| {
             let (body, expires): (String, bool) = tables::head_text(reader.db, key, reader.now)?

@@ -187,7 +187,7 @@ impl Before {
     }
 
     /// The next version of the key.
-    fn next(&self, cx: &Decide<'_>, key: &str, value: Json) -> Entry {
+    fn next(&self, cx: &Decide<'_>, seq: u64, key: &str, value: Json) -> Entry {
         let who = self.by.agent_id().map(str::to_owned);
         let (created_by, created_at) = match self.live() {
             Some(entry) => (entry.created_by.clone(), entry.created_at),
@@ -202,6 +202,8 @@ impl Before {
             updated_by: who,
             updated_at: cx.now,
             expires_at: None,
+            seq,
+            previous_seq: self.head.as_ref().map(|entry| entry.seq),
             deleted: false,
         }
     }
@@ -218,7 +220,9 @@ impl Change for Set {
         let by = cx.acting("agent_id", self.agent_id.as_deref())?;
         cx.check_value("value", &self.value)?;
         let before = Before::read(cx, &by, &self.key, self.expected_version)?;
-        let mut entry = before.next(cx, &self.key, self.value.clone());
+        // The event of the rule comes first.
+        let seq = cx.upcoming_seq() + u64::from(self.access_control.is_some());
+        let mut entry = before.next(cx, seq, &self.key, self.value.clone());
         entry.expires_at = expiry(cx, "ttl_seconds", self.ttl_seconds)?;
         if let Some(access) = &self.access_control {
             access.check("access_control")?;
@@ -257,7 +261,8 @@ impl Change for SetMany {
                     "stands twice in one call",
                 ));
             }
-            next.push(change.decide(cx, &by).map_err(|error| error.within(&outer))?);
+            let seq = cx.upcoming_seq() + i as u64;
+            next.push(change.decide(cx, seq, &by).map_err(|error| error.within(&outer))?);
         }
         for entry in &next {
             cx.emit(if entry.deleted { DELETED } else { UPDATED }, place(entry), entry.clone());
@@ -271,18 +276,18 @@ impl Change for SetMany {
 }
 
 impl SetEntry {
-    fn decide(&self, cx: &Decide<'_>, by: &Principal) -> Result<Entry> {
+    fn decide(&self, cx: &Decide<'_>, seq: u64, by: &Principal) -> Result<Entry> {
         cx.check_value("value", &self.value)?;
         let before = Before::read(cx, by, &self.key, self.expected_version)?;
         if !self.delete {
-            let mut entry = before.next(cx, &self.key, self.value.clone());
+            let mut entry = before.next(cx, seq, &self.key, self.value.clone());
             entry.expires_at = expiry(cx, "ttl_seconds", self.ttl_seconds)?;
             return Ok(entry);
         }
         if before.live().is_none() {
             return Err(MemoryError::Unknown(self.key.clone()).into());
         }
-        Ok(Entry { deleted: true, ..before.next(cx, &self.key, Json::null()) })
+        Ok(Entry { deleted: true, ..before.next(cx, seq, &self.key, Json::null()) })
     }
 }
 
@@ -295,7 +300,7 @@ impl Change for Delete {
         if before.live().is_none() {
             return Err(MemoryError::Unknown(self.key.clone()).into());
         }
-        let entry = Entry { deleted: true, ..before.next(cx, &self.key, Json::null()) };
+        let entry = Entry { deleted: true, ..before.next(cx, cx.upcoming_seq(), &self.key, Json::null()) };
         cx.emit(DELETED, place(&entry), entry.clone());
         Ok(entry)
     }
@@ -319,7 +324,7 @@ impl Change for Patch {
         json_patch::merge(&mut value, &self.patch.to_value());
         let value = Json::from(value);
         cx.check_value("value", &value)?;
-        let mut entry = before.next(cx, &self.key, value);
+        let mut entry = before.next(cx, cx.upcoming_seq(), &self.key, value);
         entry.expires_at = current.expires_at;
         cx.emit(UPDATED, place(&entry), entry.clone());
         Ok(entry)
@@ -340,7 +345,7 @@ impl Change for Increment {
         let step = self.by.clone().unwrap_or_else(|| 1.into());
         let current = before.live().map_or(Value::from(0), |entry| entry.value.to_value());
         let sum = add(&current, &step).ok_or_else(|| MemoryError::NotANumber(self.key.clone()))??;
-        let mut entry = before.next(cx, &self.key, Json::from(sum));
+        let mut entry = before.next(cx, cx.upcoming_seq(), &self.key, Json::from(sum));
         entry.expires_at = before.live().and_then(|entry| entry.expires_at);
         cx.emit(UPDATED, place(&entry), entry.clone());
         Ok(entry)
@@ -412,7 +417,7 @@ impl Change for Expire {
         };
         let Some(head) = head.filter(due) else { return Ok(false) };
         let before = Before { by: Principal::Process, head: Some(head), live: true };
-        let entry = Entry { deleted: true, ..before.next(cx, &self.key, Json::null()) };
+        let entry = Entry { deleted: true, ..before.next(cx, cx.upcoming_seq(), &self.key, Json::null()) };
         cx.emit(DELETED, place(&entry), entry);
         Ok(true)
     }

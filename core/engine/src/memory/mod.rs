@@ -43,6 +43,10 @@ pub struct Entry {
     /// When the key ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
+    /// The `seq` of the event that made this version.
+    pub seq: u64,
+    /// The `seq` of the event that made the version before; null for the first.
+    pub previous_seq: Option<u64>,
     /// Whether this version is a deletion.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,

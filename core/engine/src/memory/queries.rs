@@ -50,11 +50,17 @@ impl Compose for Get {
             access::require(reader.db, &by, &self.key, Right::Read)?;
             let found = match self.version {
                 None => tables::live(reader.db, &self.key, reader.now)?,
-                Some(version) => tables::version(reader.db, &self.key, version)?,
+                Some(version) => kept_version(reader, &self.key, version)?,
             };
             found.ok_or_else(|| unknown(&self.key, self.version))
         })
     }
+}
+
+/// One version of a key, if it is among those that are kept.
+fn kept_version(cx: &Reader<'_>, key: &str, version: u64) -> Result<Option<Entry>> {
+    let keep = cx.config.retain_versions as usize;
+    Ok(tables::versions(cx.db, key, keep)?.into_iter().find(|entry| entry.version == version))
 }
 
 fn unknown(key: &str, version: Option<u64>) -> crate::Error {
@@ -139,16 +145,13 @@ impl Query for List {
         let size = lists::page_size(self.limit)?;
         let mut last = self.cursor.as_deref().map(lists::place).transpose()?.unwrap_or_default();
         let mut entries = Vec::new();
-        let mut next = cx.db.prepare_cached(
-            "SELECT key, gone, body FROM memory WHERE key > ?1 AND key >= ?2 ORDER BY key, version DESC LIMIT 1",
-        )?;
-        // One seek a key: older versions are never looked at.
-        loop {
-            let mut rows = next.query(params![last, prefix])?;
-            let Some(row) = rows.next()? else { return Ok(Page { entries, next_cursor: None }) };
+        let sql = "SELECT key, gone, body FROM memory WHERE key > ?1 AND key >= ?2 ORDER BY key";
+        let mut statement = cx.db.prepare_cached(sql)?;
+        let mut rows = statement.query(params![last, prefix])?;
+        while let Some(row) = rows.next()? {
             let key: String = row.get(0)?;
             if !key.starts_with(prefix) {
-                return Ok(Page { entries, next_cursor: None });
+                break;
             }
             if entries.len() == size {
                 return Ok(Page { entries, next_cursor: Some(lists::cursor(&last)) });
@@ -162,6 +165,7 @@ impl Query for List {
             }
             last = key;
         }
+        Ok(Page { entries, next_cursor: None })
     }
 }
 
@@ -194,10 +198,7 @@ impl Query for History {
         id::check_name("key", &self.key)?;
         access::require(cx.db, &by, &self.key, Right::Read)?;
         let size = lists::page_size(self.limit)?;
-        let mut statement =
-            cx.db.prepare_cached("SELECT body FROM memory WHERE key = ?1 ORDER BY version DESC LIMIT ?2")?;
-        let rows = statement.query_map(params![self.key, size as i64], |row| row.get::<_, String>(0))?;
-        let versions = rows.map(|row| tables::read(&row?)).collect::<Result<Vec<_>>>()?;
+        let versions = tables::versions(cx.db, &self.key, size.min(cx.config.retain_versions as usize))?;
         if versions.is_empty() {
             return Err(unknown(&self.key, None));
         }
@@ -241,7 +242,7 @@ impl Query for Diff {
         id::check_name("key", &self.key)?;
         access::require(cx.db, &by, &self.key, Right::Read)?;
         let version = |number: u64| {
-            tables::version(cx.db, &self.key, number)?.ok_or_else(|| unknown(&self.key, Some(number)))
+            kept_version(cx, &self.key, number)?.ok_or_else(|| unknown(&self.key, Some(number)))
         };
         let (from, to) = (version(self.from)?, version(self.to)?);
         let patch = json_patch::diff(&from.value.to_value(), &to.value.to_value());

@@ -7,9 +7,14 @@ use super::access::AccessRule;
 use crate::clock::Time;
 use crate::error::{Error, Result};
 
-/// Adds a version.
+/// Makes this version the head of its key.
 pub(crate) fn put(db: &Connection, entry: &Entry, seq: u64, data: &str) -> Result<()> {
-    db.prepare_cached("INSERT INTO memory VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+    db.prepare_cached(
+        "INSERT INTO memory VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key) DO UPDATE SET
+           version = excluded.version, gone = excluded.gone, expires_at = excluded.expires_at, body = excluded.body,
+           seq = excluded.seq",
+    )?
+    .execute(params![
         entry.key,
         entry.version as i64,
         entry.deleted,
@@ -39,7 +44,7 @@ pub(crate) fn put_rule(db: &Connection, rule: &AccessRule, seq: u64, data: &str)
 /// The newest version of a key, deleted or not.
 pub(crate) fn head(db: &Connection, key: &str) -> Result<Option<Entry>> {
     let body: Option<String> = db
-        .prepare_cached("SELECT body FROM memory WHERE key = ?1 ORDER BY version DESC LIMIT 1")?
+        .prepare_cached("SELECT body FROM memory WHERE key = ?1")?
         .query_row([key], |row| row.get(0))
         .optional()?;
     body.map(|body| read(&body)).transpose()
@@ -55,11 +60,24 @@ pub(crate) fn is_live(entry: &Entry, now: Time) -> bool {
     !entry.deleted && entry.expires_at.is_none_or(|at| at > now)
 }
 
-/// One version of a key.
-pub(crate) fn version(db: &Connection, key: &str, version: u64) -> Result<Option<Entry>> {
+/// The newest versions of a key, newest first, at most `limit`; ends early where a version is no longer kept.
+pub(crate) fn versions(db: &Connection, key: &str, limit: usize) -> Result<Vec<Entry>> {
+    let mut versions: Vec<Entry> = head(db, key)?.into_iter().collect();
+    while versions.len() < limit {
+        let Some(seq) = versions.last().and_then(|entry| entry.previous_seq) else { break };
+        let Some(entry) = by_seq(db, seq)? else { break };
+        versions.push(entry);
+    }
+    Ok(versions)
+}
+
+/// The version that an event made, from the log or from what retention has set aside.
+fn by_seq(db: &Connection, seq: u64) -> Result<Option<Entry>> {
     let body: Option<String> = db
-        .prepare_cached("SELECT body FROM memory WHERE key = ?1 AND version = ?2")?
-        .query_row(params![key, version as i64], |row| row.get(0))
+        .prepare_cached(
+            "SELECT data FROM event WHERE seq = ?1 UNION ALL SELECT body FROM memory_old WHERE seq = ?1",
+        )?
+        .query_row([seq as i64], |row| row.get(0))
         .optional()?;
     body.map(|body| read(&body)).transpose()
 }
@@ -72,29 +90,35 @@ pub(crate) fn read(body: &str) -> Result<Entry> {
 
 /// Keys whose time is up, at most `limit`.
 pub(crate) fn expired(db: &Connection, now: Time, limit: usize) -> Result<Vec<Entry>> {
-    let mut statement = db.prepare_cached(
-        "SELECT body FROM memory m WHERE expires_at <= ?1 AND gone = 0
-         AND version = (SELECT max(version) FROM memory WHERE key = m.key) LIMIT ?2",
-    )?;
+    let mut statement =
+        db.prepare_cached("SELECT body FROM memory WHERE expires_at <= ?1 AND gone = 0 LIMIT ?2")?;
     let rows = statement.query_map(params![now.millis(), limit as i64], |row| row.get::<_, String>(0))?;
     rows.map(|row| read(&row?)).collect()
 }
 
-/// Takes old versions away, `keep` of each key stay; answers how many went.
-pub(crate) fn trim(db: &Connection, keep: u64) -> Result<usize> {
-    let sql = "DELETE FROM memory WHERE (key, version) IN (
-        SELECT m.key, m.version FROM memory m
-        JOIN (SELECT key, max(version) AS newest FROM memory GROUP BY key HAVING count(*) > ?1) h ON h.key = m.key
-        WHERE m.version <= h.newest - ?1 LIMIT 1000)";
-    Ok(db.prepare_cached(sql)?.execute([keep as i64])?)
+/// Sets versions aside that are still kept, before retention takes their events (those up to `upto`).
+pub(crate) fn set_aside(db: &Connection, upto: u64, keep: u64) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO memory_old
+         SELECT e.seq, e.subject, e.data ->> '$.version', e.data FROM event e JOIN memory m ON m.key = e.subject
+         WHERE e.seq <= ?1 AND e.kind IN ('memory.updated', 'memory.deleted') AND e.seq <> m.seq
+           AND e.data ->> '$.version' > m.version - ?2",
+    )?
+    .execute(params![upto as i64, keep as i64])?;
+    Ok(())
+}
+
+/// Takes versions away that are no longer kept; answers how many went.
+pub(crate) fn trim(db: &Connection, keep: u64, limit: i64) -> Result<usize> {
+    let sql = "DELETE FROM memory_old WHERE seq IN (
+        SELECT o.seq FROM memory_old o JOIN memory m ON m.key = o.key WHERE o.version <= m.version - ?1 LIMIT ?2)";
+    Ok(db.prepare_cached(sql)?.execute(params![keep as i64, limit])?)
 }
 
 /// The text of a key's head and whether it ends by itself, if the key is there at this time.
 pub(crate) fn head_text(db: &Connection, key: &str, now: Time) -> Result<Option<(String, bool)>> {
     let head: Option<(bool, Option<i64>, String)> = db
-        .prepare_cached(
-            "SELECT gone, expires_at, body FROM memory WHERE key = ?1 ORDER BY version DESC LIMIT 1",
-        )?
+        .prepare_cached("SELECT gone, expires_at, body FROM memory WHERE key = ?1")?
         .query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     Ok(head.and_then(|(gone, expires, body)| {

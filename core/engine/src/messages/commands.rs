@@ -259,7 +259,7 @@ impl Send {
             parent.map_or((None, None), |parent| (Some(parent.conversation_thread_id), parent.task_id));
         let several = address.recipients.len() > 1;
         Ok(Message {
-            seq: cx.next_seq(),
+            seq: cx.upcoming_seq(),
             conversation_thread_id: self
                 .thread_id
                 .clone()

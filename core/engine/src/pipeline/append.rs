@@ -54,7 +54,6 @@ struct Progress {
     left: Vec<Job>,
     head: Head,
     wrote: bool,
-    bytes: u64,
 }
 
 impl Writer {
@@ -81,7 +80,6 @@ impl Writer {
         if progress.wrote {
             core.storage.sidecar.wake();
             core.publisher.publish(core, std::mem::take(&mut progress.events), progress.head.seq);
-            core.checkpoint.wrote(progress.bytes);
         }
         if let Err(error) = core.seams.reach(Point::BeforeAnswer) {
             return Batch::failed(progress.done.into_iter().map(|(job, _)| job).collect(), &error);
@@ -99,7 +97,7 @@ impl Writer {
             }
         };
         let mut progress =
-            Progress { events: Vec::new(), done: Vec::new(), left: Vec::new(), head, wrote: false, bytes: 0 };
+            Progress { events: Vec::new(), done: Vec::new(), left: Vec::new(), head, wrote: false };
         let before = self.conn.total_changes();
         let broken = self.decide_all(core, jobs, durable, &mut progress);
         progress.wrote = self.conn.total_changes() != before;
@@ -217,6 +215,7 @@ impl Writer {
         let mut cx = Decide {
             db: &self.conn,
             now,
+            boot: core.seams.clock.boot(),
             by: &job.principal,
             config: &core.config,
             leases: &core.leases,
@@ -275,7 +274,6 @@ impl Writer {
         }
         draft.body.apply(&self.conn, stamp, data)?;
         progress.head.seq = stamp.seq;
-        progress.bytes += 2 * data.len() as u64 + 200;
         if collect {
             progress.events.push(Arc::new(Event {
                 seq: stamp.seq,

@@ -20,6 +20,8 @@ pub struct Decide<'a> {
     pub db: &'a Connection,
     /// The wall clock at the start of the batch.
     pub now: Time,
+    /// The boot clock, by which leases are judged.
+    pub boot: std::time::Duration,
     /// On whose behalf.
     pub by: &'a Principal,
     /// The hub's configuration.
@@ -36,13 +38,13 @@ pub struct Decide<'a> {
 impl Decide<'_> {
     /// Proposes an event; answers the `seq` that it will have.
     pub fn emit(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
-        let seq = self.next_seq();
+        let seq = self.upcoming_seq();
         self.drafts.push(Draft { kind, place, body: Box::new(body) });
         seq
     }
 
     /// The `seq` that the next proposed event will have.
-    pub fn next_seq(&self) -> u64 {
+    pub fn upcoming_seq(&self) -> u64 {
         self.next_seq + self.drafts.len() as u64
     }
 

@@ -189,7 +189,9 @@ impl Queue {
             let own_done = own.is_none_or(|slot| !matches!(*slot.state.lock(), SlotState::Waiting));
             if waiting.jobs.is_empty() {
                 waiting.busy = false;
-                self.callbacks.notify_one(); // it may be waiting to end
+                if waiting.closed {
+                    self.callbacks.notify_one(); // the writer thread waits for this to end
+                }
                 return;
             }
             if own_done {

@@ -1,6 +1,11 @@
 //! Copying the write-ahead log into the file, in the background: in a commit it would cost that commit dearly.
+//!
+//! The log must not only be copied but *reused*: writing over a log that exists costs a fraction of making a file
+//! longer, and a sync much less. SQLite starts over at the front once everything is copied and nobody reads the old
+//! part. While others write there is always a little more to copy, so the thread copies most of it beside them and the
+//! rest, a few pages, with the turn to write in its hand.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -10,26 +15,29 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::seams::Point;
 
-/// Written bytes after which a checkpoint is due.
-const DUE: u64 = 8 << 20;
-/// Size of the write-ahead log past which writers wait for it to be copied, so that it cannot grow without bound.
-const TOO_LONG: u64 = 256 << 20;
+/// Pages of the write-ahead log after which a checkpoint is due.
+const DUE: i32 = 1_000;
+/// How long the thread waits for the turn; when it does not get it, the next commit asks again.
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// When the next checkpoint is due.
+/// Whether a checkpoint is due.
 #[derive(Default)]
 pub(crate) struct Checkpoint {
-    written: AtomicU64,
     wanted: Mutex<bool>,
     more: Condvar,
     closed: AtomicBool,
 }
 
 impl Checkpoint {
-    /// Counts bytes that a batch wrote.
-    pub fn wrote(&self, bytes: u64) {
-        if self.written.fetch_add(bytes, Ordering::Relaxed) + bytes >= DUE {
-            self.written.store(0, Ordering::Relaxed);
-            *self.wanted.lock() = true;
+    /// Hears after each commit how many pages the write-ahead log has.
+    pub fn grown(&self, pages: i32) {
+        if pages < DUE {
+            return;
+        }
+        if let Some(mut wanted) = self.wanted.try_lock()
+            && !*wanted
+        {
+            *wanted = true;
             self.more.notify_one();
         }
     }
@@ -69,13 +77,17 @@ fn copy(core: &Core, conn: &mut Option<Connection>) -> Result<()> {
         *conn = Some(core.storage.connect(true)?);
     }
     let Some(conn) = conn.as_ref() else { return Ok(()) };
-    conn.execute_batch("PRAGMA wal_checkpoint(PASSIVE)")?;
-    let mut wal = core.storage.path.as_os_str().to_owned();
-    wal.push("-wal");
-    // Looking at the size opens nothing.
-    if std::fs::metadata(wal).map(|meta| meta.len()).unwrap_or(0) > TOO_LONG {
-        let _turn = core.storage.take_turn(Duration::from_secs(1))?;
-        conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    if !copied_all(conn)? {
+        let _turn = core.storage.take_turn(PATIENCE)?;
+        copied_all(conn)?;
     }
     Ok(())
+}
+
+/// Copies what may be copied; answers whether that was everything.
+fn copied_all(conn: &Connection) -> Result<bool> {
+    let (in_log, copied): (i64, i64) = conn
+        .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?
+        .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
+    Ok(in_log == copied)
 }

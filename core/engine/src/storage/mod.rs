@@ -57,6 +57,7 @@ impl Storage {
         schema::check_sqlite()?;
         let (path, folder) = place(path)?;
         connection::check_path(&path, config)?;
+        look_first(&path, config, seams)?;
         let sidecar = open_sidecar(&path)?;
         sidecar.lock_shared(Byte::Version)?;
         let mut conn = connection::open(&path, config, seams, true)?;
@@ -180,12 +181,26 @@ fn turn(sidecar: &Sidecar, timeout: Duration) -> Result<TurnGuard<'_>> {
     })
 }
 
-fn open_sidecar(path: &Path) -> Result<Arc<Sidecar>> {
+fn sidecar_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-moot");
-    Sidecar::open(Path::new(&name)).map_err(|error| match error.kind() {
+    PathBuf::from(name)
+}
+
+/// Refuses another program's file before a sidecar is put beside it. A file that has one was looked at before.
+fn look_first(path: &Path, config: &HubConfig, seams: &Seams) -> Result<()> {
+    let empty = std::fs::metadata(path).map_or(true, |meta| meta.len() == 0);
+    if empty || sidecar_path(path).exists() {
+        return Ok(());
+    }
+    schema::identify(&connection::open(path, config, seams, false)?).map(drop)
+}
+
+fn open_sidecar(path: &Path) -> Result<Arc<Sidecar>> {
+    let name = sidecar_path(path);
+    Sidecar::open(&name).map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => {
-            Error::storage(format!("{} is not a folkmoot sidecar: {error}", Path::new(&name).display()))
+            Error::storage(format!("{} is not a folkmoot sidecar: {error}", name.display()))
                 .hint("it was made by another program or a newer version; choose another path for the hub")
         }
         _ => Error::from(error),

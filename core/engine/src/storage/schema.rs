@@ -22,24 +22,36 @@ pub(crate) fn check_sqlite() -> Result<()> {
     Ok(())
 }
 
+/// What a file holds that may be opened.
+pub(crate) enum Contents {
+    /// Nothing yet.
+    Nothing,
+    /// A hub.
+    Hub,
+}
+
+/// Says what a file holds; refuses the database of another program.
+pub(crate) fn identify(conn: &Connection) -> Result<Contents> {
+    let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, tables) {
+        (0, 0) => Ok(Contents::Nothing),
+        (APPLICATION_ID, _) => Ok(Contents::Hub),
+        _ => Err(Error::storage("the file is a SQLite database of another program, not a folkmoot hub")
+            .hint("choose another path; the file was left as it is")),
+    }
+}
+
 /// Makes sure that the file is a hub of a schema that this version knows; answers the hub's identity.
 ///
 /// Called with the turn to write, so that two processes do not create one file at once.
 pub(crate) fn prepare(conn: &mut Connection, config: &HubConfig, seams: &Seams) -> Result<[u8; 6]> {
-    let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (application, tables) {
-        (0, 0) if config.read_only => {
+    match identify(conn)? {
+        Contents::Nothing if config.read_only => {
             return Err(Error::storage("the file is empty and this hub was opened read-only"));
         }
-        (0, 0) => create(conn, seams)?,
-        (APPLICATION_ID, _) => {}
-        _ => {
-            return Err(Error::storage(
-                "the file is a SQLite database of another program, not a folkmoot hub",
-            )
-            .hint("choose another path; the file was left as it is"));
-        }
+        Contents::Nothing => create(conn, seams)?,
+        Contents::Hub => {}
     }
     let row = conn
         .query_row("SELECT format, min_reader, min_writer, hub_id FROM hub", [], |row| {

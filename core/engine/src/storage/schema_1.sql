@@ -130,6 +130,7 @@ CREATE TABLE task (
   session_id  TEXT,
   parent_id   TEXT,
   wake_at     INTEGER,              -- when a task in back-off becomes open again
+  took_ms     INTEGER,              -- from claim to completion
   token       INTEGER NOT NULL,
   body        TEXT NOT NULL,
   seq         INTEGER NOT NULL,
@@ -139,7 +140,8 @@ CREATE TABLE task (
 ) STRICT;
 CREATE INDEX task_open ON task (reqset, priority DESC, due, n) WHERE open = 1;
 CREATE INDEX task_reserved ON task (assignee, priority DESC, due, n) WHERE open = 2;
-CREATE INDEX task_held ON task (assignee) WHERE status IN ('claimed', 'in_progress');
+CREATE INDEX task_status ON task (status, n);
+CREATE INDEX task_agent ON task (assignee, status) WHERE assignee IS NOT NULL;
 CREATE INDEX task_parent ON task (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_session ON task (session_id, n) WHERE session_id IS NOT NULL;
 CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
@@ -152,17 +154,24 @@ CREATE TABLE dep (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dep_of ON dep (depends_on);
 
--- Versions of a key; the newest is the head. A deleted key's head has `gone = 1`.
+-- The head of each key; a deleted key's head has `gone = 1`. Older versions are in the log, linked by `previous_seq`.
 CREATE TABLE memory (
-  key         TEXT NOT NULL,
+  key         TEXT PRIMARY KEY,
   version     INTEGER NOT NULL,
   gone        INTEGER NOT NULL,
   expires_at  INTEGER,
   body        TEXT NOT NULL,
-  seq         INTEGER NOT NULL,
-  PRIMARY KEY (key, version DESC)
+  seq         INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX memory_expires ON memory (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Versions that are still kept although retention has taken their events.
+CREATE TABLE memory_old (
+  seq         INTEGER PRIMARY KEY,
+  key         TEXT NOT NULL,
+  version     INTEGER NOT NULL,
+  body        TEXT NOT NULL
+) STRICT;
 
 -- Who may read and write the keys under a prefix; `exact` rules name one key.
 CREATE TABLE acl (

@@ -1,0 +1,177 @@
+//! `folkmoot/_operations.py` and `_operations_async.py`: one class for each noun, one method for each operation.
+
+use std::fmt::Write as _;
+
+use folkmoot_engine::operations::COMMON_ERRORS;
+
+use crate::model::{Field, Row, Table, camel};
+use crate::python;
+
+/// Whether a method gives its answer or a coroutine of it.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Way {
+    Sync,
+    Async,
+}
+
+/// Fields that say who acts: an agent's handle fills them in where they are required.
+const ACTORS: &[&str] = &["agent_id", "sender_id", "creator_id", "source_agent"];
+
+/// The noun whose operations stand on the hub itself.
+const HUB: &str = "hub";
+
+const IMPORTS: &str = "
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from . import types as t
+";
+
+pub fn module(table: &Table, way: Way) -> String {
+    let mut out = python::HEAD.to_owned();
+    out += match way {
+        Way::Sync => "\"\"\"The operations of a hub, by noun.\"\"\"\n",
+        Way::Async => "\"\"\"The operations of a hub, by noun, for event loops.\"\"\"\n",
+    };
+    out += IMPORTS;
+    for noun in table.nouns().into_iter().filter(|noun| *noun != HUB) {
+        let _ = write!(
+            out,
+            "\n\nclass {}:\n    \"\"\"Operations on {}.\"\"\"\n\n    __slots__ = (\"_call\", \"_native\")\n\n    \
+             def __init__(self, native: Any, call: Any) -> None:\n        self._native = native\n        \
+             self._call = call\n",
+            class_name(noun),
+            python::plural(noun)
+        );
+        table.of(noun).for_each(|row| out += &method(table, row, way));
+    }
+    out += &operations(table, way);
+    if way == Way::Sync {
+        out += &actors(table);
+    }
+    out
+}
+
+fn class_name(noun: &str) -> String {
+    camel(&python::plural(noun))
+}
+
+/// The base of the hub's class: the nouns as attributes, the hub's own operations as methods.
+fn operations(table: &Table, way: Way) -> String {
+    let mut out =
+        "\n\nclass Operations:\n    \"\"\"Every operation: those on the hub itself, and the nouns.\"\"\"\n\n"
+            .to_owned();
+    out += "    _call: Any\n";
+    let nouns = || table.nouns().into_iter().filter(|noun| *noun != HUB);
+    for noun in nouns() {
+        let _ = writeln!(out, "    {}: {}", python::plural(noun), class_name(noun));
+    }
+    out += "\n    def _bind(self, native: Any, call: Any) -> None:\n        self._call = call\n";
+    for noun in nouns() {
+        let _ = writeln!(out, "        self.{} = {}(native, call)", python::plural(noun), class_name(noun));
+    }
+    table.of(HUB).for_each(|row| out += &method(table, row, way));
+    out
+}
+
+/// Which required field says who acts, by operation.
+fn actors(table: &Table) -> String {
+    let mut out =
+        "\n\n# The required field that says who acts, by operation.\nACTORS: dict[str, str] = {\n".to_owned();
+    for row in &table.rows {
+        let actor = row.input.iter().find(|field| field.required && ACTORS.contains(&field.name.as_str()));
+        if let Some(actor) = actor.filter(|_| row.operation.name != "task.assign") {
+            let _ = writeln!(out, "    \"{}\": \"{}\",", row.operation.name, actor.name);
+        }
+    }
+    out + "}\n"
+}
+
+fn method(table: &Table, row: &Row, way: Way) -> String {
+    let operation = row.operation;
+    let define = if way == Way::Async { "async def" } else { "def" };
+    let mut out = format!("\n    {define} {}(\n        self,\n", python::name(operation.verb()));
+    let (required, optional): (Vec<&Field>, Vec<&Field>) = row.input.iter().partition(|field| field.required);
+    for field in &required {
+        let _ = writeln!(out, "        {}: {},", python::name(&field.name), python::given(&field.kind));
+    }
+    if !optional.is_empty() {
+        out += "        *,\n";
+    }
+    for field in &optional {
+        let kind = python::given(&field.kind.without_null());
+        let kind = if kind == "Any" { kind } else { format!("{kind} | None") };
+        let _ = writeln!(out, "        {}: {kind} = None,", python::name(&field.name));
+    }
+    let _ = writeln!(out, "    ) -> {}:", python::answered(&row.answer, "t."));
+    out += &docstring(table, row);
+    out + &direct(row, way).unwrap_or_else(|| body(&required, &optional, operation.name, way))
+}
+
+fn body(required: &[&Field], optional: &[&Field], operation: &str, way: Way) -> String {
+    let wait = if way == Way::Async { "await " } else { "" };
+    let given: Vec<String> =
+        required.iter().map(|field| format!("\"{}\": {}", field.name, python::name(&field.name))).collect();
+    let given = format!("{{{}}}", given.join(", "));
+    if optional.is_empty() {
+        return format!("        return {wait}self._call(\"{operation}\", {given})\n");
+    }
+    let mut out = format!("        given: dict[str, Any] = {given}\n");
+    for field in optional {
+        let name = python::name(&field.name);
+        let _ =
+            write!(out, "        if {name} is not None:\n            given[\"{}\"] = {name}\n", field.name);
+    }
+    out + &format!("        return {wait}self._call(\"{operation}\", given)\n")
+}
+
+/// The calls that have a native function of their own.
+fn direct(row: &Row, way: Way) -> Option<String> {
+    match (row.operation.name, way) {
+        ("presence.update", _) => Some(
+            "        self._native.presence_update(\n            \
+             agent_id, event, tool_name, tokens, feature_id, task_id, session_id, status, location\n        )\n        \
+             return t.Updated(accepted=True)\n"
+                .to_owned(),
+        ),
+        ("memory.get", way) => {
+            let (required, optional): (Vec<&Field>, Vec<&Field>) =
+                row.input.iter().partition(|field| field.required);
+            let quick = match way {
+                Way::Sync => "            return self._native.memory_get(key)\n",
+                Way::Async => {
+                    "            found: t.Entry | None = self._native.memory_cached(key)\n            \
+                     if found is not None:\n                return found\n"
+                }
+            };
+            let body = body(&required, &optional, "memory.get", way);
+            Some(format!("        if version is None and agent_id is None:\n{quick}{body}"))
+        }
+        _ => None,
+    }
+}
+
+fn docstring(table: &Table, row: &Row) -> String {
+    const INDENT: &str = "        ";
+    let mut out = python::wrapped(&format!("\"\"\"{}", row.operation.doc), INDENT, "");
+    if !row.input.is_empty() {
+        let _ = write!(out, "\n{INDENT}Args:\n");
+        for field in &row.input {
+            let text = format!("{}: {}", python::name(&field.name), field.doc);
+            out += &python::wrapped(&text, "            ", "    ");
+        }
+    }
+    if let Some(doc) = row.answer_doc(table) {
+        let or_null = if row.answer.may_be_null() { " Or None." } else { "" };
+        let _ = write!(out, "\n{INDENT}Returns:\n");
+        out += &python::wrapped(&format!("{doc}{or_null}"), "            ", "");
+    }
+    let errors: Vec<String> =
+        row.operation.errors.iter().chain(COMMON_ERRORS).map(|code| python::exception(*code)).collect();
+    let _ = write!(out, "\n{INDENT}Raises:\n");
+    out += &python::wrapped(&(errors.join(", ") + "."), "            ", "");
+    out + INDENT + "\"\"\"\n"
+}

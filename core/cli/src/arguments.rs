@@ -1,0 +1,212 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use folkmoot::{Error, Filter};
+
+use crate::failure::Failure;
+
+const AFTER: &str = "\
+Exit codes: 0 done; 1 the hub refused, or something is not as it should be; 2 wrong usage; 130 ended by Ctrl-C.
+
+Configuration: every key of a hub can stand in a TOML file (--config FILE), in the environment \
+(FOLKMOOT_LEASE_SECONDS=30) or after --set (lease_seconds=30); later ones win.
+
+Colours: only on a terminal; NO_COLOR turns them off.";
+
+/// Real-time coordination for teams of agents, on one file.
+#[derive(Debug, Parser)]
+#[command(name = "folkmoot", version, after_help = AFTER, max_term_width = 110, disable_help_subcommand = true)]
+#[command(subcommand_required = true, arg_required_else_help = true, propagate_version = false)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow what happens in a hub, live
+    Watch(WatchArgs),
+    /// Count the agents, tasks, messages, keys and events of a hub
+    Stats(StatsArgs),
+    /// Write the events of a hub as JSON Lines or CSV
+    Export(ExportArgs),
+    /// Check that a file is sound: the chain of its log, and that the tables are what the log says
+    Check(CheckArgs),
+    /// Copy a hub into a new file while it is in use
+    Backup(BackupArgs),
+}
+
+impl Command {
+    /// Whether a program reads the answer, and so the errors.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Command::Watch(args) => args.json,
+            Command::Stats(args) => args.json,
+            Command::Export(args) => args.json,
+            Command::Check(args) => args.json,
+            Command::Backup(args) => args.json,
+        }
+    }
+}
+
+/// How the hub behaves for this command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct ConfigArgs {
+    /// Read the hub's configuration from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set one key of the configuration; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Which events")]
+pub struct FilterArgs {
+    /// Kinds, by glob: task.claimed, 'task.*'; may be repeated or separated by commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// Agents that acted or that it is for; may be repeated or separated by commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub agent: Vec<String>,
+    /// One task (also called an execution)
+    #[arg(long, value_name = "ID", visible_alias = "execution")]
+    pub task: Option<String>,
+    /// One session
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// Memory keys that start with this
+    #[arg(long, value_name = "PREFIX")]
+    pub key: Option<String>,
+}
+
+impl FilterArgs {
+    /// The filter, refused as wrong usage when it can match nothing.
+    pub fn filter(&self) -> Result<Filter, Failure> {
+        let filter = Filter {
+            kinds: self.kind.clone(),
+            agents: self.agent.clone(),
+            task_id: self.task.clone(),
+            session_id: self.session.clone(),
+            key_prefix: self.key.clone(),
+            ..Filter::default()
+        };
+        match filter.check() {
+            Ok(()) => Ok(filter),
+            Err(error) => Err(Failure::Usage(by_flag(error))),
+        }
+    }
+}
+
+/// The same error, naming the flag instead of the filter's field.
+fn by_flag(error: Error) -> Error {
+    let field = error.details().get("field").and_then(|field| field.as_str()).unwrap_or_default().to_owned();
+    for (name, flag) in
+        [("kinds", "--kind"), ("agents", "--agent"), ("task_id", "--task"), ("session_id", "--session")]
+    {
+        if field.starts_with(name) {
+            let message = error.message().replacen(&field, flag, 1);
+            return Error::new(error.code(), message).with("field", flag);
+        }
+    }
+    error
+}
+
+/// `folkmoot watch`
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The hub's file
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Begin with the events after this seq, then go on live
+    #[arg(long, value_name = "SEQ", conflicts_with = "since_start")]
+    pub after: Option<u64>,
+    /// Begin with the oldest event that the log still holds, then go on live
+    #[arg(long)]
+    pub since_start: bool,
+    /// End after this many events
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Print each event as one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// `folkmoot stats`
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// The hub's file
+    pub path: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+/// `folkmoot export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The hub's file
+    pub path: PathBuf,
+    /// How events are written
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub format: Format,
+    /// Only events after this seq
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    pub after: u64,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Write to a new file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print how much was written as JSON (with --output)
+    #[arg(long, requires = "output")]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// `folkmoot check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The hub's file
+    pub path: PathBuf,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// `folkmoot backup`
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The hub's file
+    pub path: PathBuf,
+    /// The copy: a file that is not there yet
+    pub to: PathBuf,
+    /// Print what was done as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}

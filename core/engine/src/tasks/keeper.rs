@@ -1,0 +1,54 @@
+//! What happens to tasks as time passes: leases lapse, back-offs end.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::events::LAPSED;
+use super::manage::Wake;
+use super::{tables, work};
+use crate::core::Core;
+use crate::error::Result;
+use crate::keeper::system;
+use crate::pipeline::command::{Change, Class};
+use crate::pipeline::decide::Decide;
+
+/// How many back-offs are ended in one go.
+const AT_ONCE: usize = 200;
+
+/// Ends the back-offs that are over; answers how long until the next one is.
+pub(crate) fn wake_due(core: &Core) -> Result<Duration> {
+    let (due, next) = core.storage.read(|reader| tables::due_to_wake(reader.db, reader.now, AT_ONCE))?;
+    for task_id in due {
+        system(core, "task.wake", Class::Durable, Wake { task_id })?;
+    }
+    let now = core.seams.clock.wall();
+    Ok(next.map_or(Duration::from_secs(3_600), |at| Duration::from_secs_f64(at.seconds_since(now).max(0.0))))
+}
+
+/// Ends a lease that stood still for its whole time, if it still does.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Lapse {
+    pub task_id: String,
+    pub token: u64,
+    /// The counter that was seen standing.
+    pub count: i64,
+}
+
+impl Change for Lapse {
+    type Output = bool;
+
+    fn decide(&self, cx: &mut Decide<'_>) -> Result<bool> {
+        let lease = tables::lease(cx.db, &self.task_id)?;
+        let Some(task) = tables::get(cx.db, &self.task_id)? else { return Ok(false) };
+        let stands = lease.is_some_and(|lease| lease.token == self.token && lease.count == self.count);
+        if !stands || !task.status.is_held() {
+            return Ok(false);
+        }
+        let error =
+            format!("nothing was heard of {:?} for its whole lease", task.agent_id.as_deref().unwrap_or(""));
+        work::fail(cx, task, LAPSED, "lapsed", &error, true)?;
+        Ok(true)
+    }
+}

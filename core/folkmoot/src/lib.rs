@@ -1,0 +1,2 @@
+//! folkmoot.
+pub use folkmoot_engine::*;

@@ -1,0 +1,91 @@
+"""Real-time coordination for teams of software agents, in process, on one SQLite file.
+
+>>> from folkmoot import Hub
+>>> with Hub.open("team.db") as hub:
+...     ana = hub.agent("ana", type="llm")
+...     ana.set_memory("plans/q3", {"goal": "ship"})
+
+`Hub` is for threads, `AsyncHub` for event loops, `AgentClient` is one agent that opens its own hub. What each operation
+takes and answers is in docs/reference/operations.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._errors import (
+    AlreadyExistsError,
+    ConflictError,
+    FolkmootError,
+    ForkedProcessError,
+    InternalError,
+    InvalidInputError,
+    LeaseLostError,
+    LimitExceededError,
+    NotAllowedError,
+    NotFoundError,
+    StorageError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from ._hub import Hub
+from ._native import __version__
+from ._records import Event, Position, Record
+from ._subscription import Subscription
+from .types import Gap
+
+if TYPE_CHECKING:
+    from ._agent import Agent
+    from ._agent_async import AgentClient, AsyncAgent
+    from ._async import AsyncHub, AsyncSubscription
+
+__all__ = [
+    "Agent",
+    "AgentClient",
+    "AlreadyExistsError",
+    "AsyncAgent",
+    "AsyncHub",
+    "AsyncSubscription",
+    "ConflictError",
+    "Event",
+    "FolkmootError",
+    "ForkedProcessError",
+    "Gap",
+    "Hub",
+    "InternalError",
+    "InvalidInputError",
+    "LeaseLostError",
+    "LimitExceededError",
+    "NotAllowedError",
+    "NotFoundError",
+    "Position",
+    "Record",
+    "StorageError",
+    "Subscription",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "__version__",
+]
+
+# Looked for when first used, so that importing folkmoot does not import asyncio.
+_LATER = {
+    "Agent": "_agent",
+    "AgentClient": "_agent_async",
+    "AsyncAgent": "_agent_async",
+    "AsyncHub": "_async",
+    "AsyncSubscription": "_async",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'folkmoot' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"folkmoot.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

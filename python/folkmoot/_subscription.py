@@ -1,0 +1,135 @@
+"""A subscription as an iterator: events in order, without gaps, or a `Gap` that says what is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Union
+
+from . import _native
+from ._errors import UnavailableError
+from ._records import Event, Position
+from .types import Gap
+
+Item = Union[Event, Gap, Position]
+
+
+def filter_of(
+    kinds: str | Iterable[str] | None,
+    agents: str | Iterable[str] | None,
+    session_id: str | None,
+    task_id: str | None,
+    key_prefix: str | None,
+    event_types: str | Iterable[str] | None,
+    correlation_id: str | None,
+) -> dict[str, Any]:
+    """The filter as the engine takes it; a lone name stands for a list of one."""
+    lists = {"kinds": kinds, "agents": agents, "event_types": event_types}
+    given: dict[str, Any] = {
+        name: [value] if isinstance(value, str) else list(value)
+        for name, value in lists.items()
+        if value is not None
+    }
+    single = {
+        "session_id": session_id,
+        "task_id": task_id,
+        "key_prefix": key_prefix,
+        "correlation_id": correlation_id,
+    }
+    given.update((name, value) for name, value in single.items() if value is not None)
+    return given
+
+
+def item_of(raw: Any) -> Item:
+    """An item as the native part gives it: an event, a pair for a gap, a number for a position."""
+    if isinstance(raw, Event):
+        return raw
+    if isinstance(raw, tuple):
+        first, last = raw
+        return Gap({"from": first, "to": last})
+    return Position(seq=raw)
+
+
+class Subscription:
+    """A cursor on the log, with a filter.
+
+    Iterate over it, or ask for the `next` item with a time-out. Events come at least once and in order; a `Gap`
+    says which were taken by retention before they were read. It goes on from its `position` after a restart:
+    ``hub.subscribe(after=position)``.
+
+    >>> with hub.subscribe(kinds="task.*", timeout=5) as events:
+    ...     for event in events:  # ends after 5 seconds without any
+    ...         print(event.seq, event.kind, event.data)
+    """
+
+    def __init__(self, hub: Any, native: _native.Subscription, timeout: float | None, positions: bool) -> None:
+        self._hub = hub  # an open subscription keeps its hub
+        self._native = native
+        self._timeout = timeout
+        self._positions = positions
+
+    def next(self, timeout: float | None = None) -> Event | Gap | Position | None:
+        """Waits for the next item.
+
+        Args:
+            timeout: Seconds to wait; for ever when left out.
+
+        Returns:
+            An `Event`, a `Gap`, a `Position` if they were asked for, or None when the time is up.
+
+        Raises:
+            UnavailableError: The subscription or its hub is closed.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            raw = self._native.next(timeout)
+            if raw is None:
+                return None
+            item = item_of(raw)
+            if self._positions or not isinstance(item, Position):
+                return item
+            if until is not None:
+                timeout = max(0.0, until - time.monotonic())
+
+    def __iter__(self) -> Iterator[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        try:
+            item = self.next(self._timeout)
+        except UnavailableError:
+            if self._native.closed:
+                raise StopIteration from None
+            raise
+        if item is None:
+            raise StopIteration
+        return item
+
+    @property
+    def position(self) -> int:
+        """The last ``seq`` that was given or passed over: subscribe again with ``after`` this."""
+        return self._native.position
+
+    @property
+    def closed(self) -> bool:
+        """Whether it, or its hub, is closed."""
+        return self._native.closed
+
+    def close(self) -> None:
+        """Ends the subscription; whoever waits in it is woken within a moment."""
+        self._native.close()
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Subscription at {self.position}{', closed' if self.closed else ''}>"
