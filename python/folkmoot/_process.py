@@ -1,7 +1,7 @@
 """What belongs to the process: ending cleanly, forking, and the engine's log.
 
-Threads of the engine never call into Python. What they have to say lies in queues; the log's is emptied by one thread
-here, which ends before the interpreter does.
+Threads of the engine never call into Python. What they have to say lies in queues; the log's is emptied by
+one thread here, which ends before the interpreter does.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _forward_log() -> None:
 
 @atexit.register
 def _end() -> None:
-    """Closes what is open, so that threads that wait in the engine come back while there is a Python to come to."""
+    """Closes what is open, so that threads that wait in the engine come back while Python is there."""
     for hub in list(_open):
         hub._native.close()
     _native.settle(_PATIENCE)

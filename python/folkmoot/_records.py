@@ -12,7 +12,7 @@ _MOST_ROWS = 100
 class Record(dict[str, Any]):
     """A dict whose fields are attributes too: ``task["title"]`` and ``task.title`` are the same.
 
-    A field that is a word of Python's is reached with an underscore behind it (``difference.from_``). The user's
+    A field that is a word of Python's is reached with an underscore behind it (``difference.from_``). Your
     own JSON inside a record (a memory's ``value``, a task's ``result``) stays plain dicts and lists.
     """
 
@@ -109,7 +109,7 @@ class Event(Record):
     data: Any
     """The whole thing that changed."""
 
-    _shape = {
+    _shape: ClassVar[dict[str, Any]] = {
         "seq": None,
         "id": None,
         "kind": None,
