@@ -308,6 +308,657 @@ class Presence:
         return await self._call("presence.get", {"agent_id": agent_id})
 
 
+class Tasks:
+    """Operations on tasks."""
+
+    __slots__ = ("_call", "_native")
+
+    def __init__(self, native: Any, call: Any) -> None:
+        self._native = native
+        self._call = call
+
+    async def create(
+        self,
+        creator_id: str,
+        title: str,
+        *,
+        assign_to: str | None = None,
+        depends_on: Sequence[str] | None = None,
+        description: str | None = None,
+        due_date: str | datetime | None = None,
+        estimated_duration: float | None = None,
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+        on_dependency_failure: Literal["block", "fail", "ignore"] | None = None,
+        parent_id: str | None = None,
+        priority: int | None = None,
+        requirements: Any = None,
+        requires: Sequence[str] | None = None,
+        session_id: str | None = None,
+        task_id: str | None = None,
+    ) -> t.Task:
+        """Makes a task.
+
+        Args:
+            creator_id: Who makes it.
+            title: A line that says what it is, 1 to 1,000 bytes.
+            assign_to: The agent it is reserved for.
+            depends_on: Tasks that must complete first.
+            description: More about it, at most 64 KiB.
+            due_date: When it should be done.
+            estimated_duration: Seconds it is expected to take.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            max_attempts: Claims after which it fails for good, 1 to 1,000; 3 when left out.
+            on_dependency_failure: What happens when one of those fails or is cancelled: `block`, `fail` or
+                `ignore`; `block` when left out.
+            parent_id: The task it is a part of.
+            priority: 0 to 9, higher first; 5 when left out.
+            requirements: Whatever its agent must know: a JSON object, at most 64 KiB.
+            requires: Capabilities that its agent must have.
+            session_id: The session it belongs to.
+            task_id: Its id; a new one when left out.
+
+        Returns:
+            A task.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"creator_id": creator_id, "title": title}
+        if assign_to is not None:
+            given["assign_to"] = assign_to
+        if depends_on is not None:
+            given["depends_on"] = depends_on
+        if description is not None:
+            given["description"] = description
+        if due_date is not None:
+            given["due_date"] = due_date
+        if estimated_duration is not None:
+            given["estimated_duration"] = estimated_duration
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if max_attempts is not None:
+            given["max_attempts"] = max_attempts
+        if on_dependency_failure is not None:
+            given["on_dependency_failure"] = on_dependency_failure
+        if parent_id is not None:
+            given["parent_id"] = parent_id
+        if priority is not None:
+            given["priority"] = priority
+        if requirements is not None:
+            given["requirements"] = requirements
+        if requires is not None:
+            given["requires"] = requires
+        if session_id is not None:
+            given["session_id"] = session_id
+        if task_id is not None:
+            given["task_id"] = task_id
+        return await self._call("task.create", given)
+
+    async def create_many(
+        self,
+        creator_id: str,
+        tasks: Sequence[Mapping[str, Any]],
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.Tasks:
+        """Makes several tasks together: all of them, or none.
+
+        Args:
+            creator_id: Who makes them.
+            tasks: The tasks, at most 1,000: all are made, or none.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+
+        Returns:
+            Some tasks.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"creator_id": creator_id, "tasks": tasks}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        return await self._call("task.create_many", given)
+
+    async def get(
+        self,
+        task_id: str,
+    ) -> t.Task:
+        """Gets one task.
+
+        Args:
+            task_id: The task.
+
+        Returns:
+            A task.
+
+        Raises:
+            NotFoundError, InvalidInputError, LimitExceededError, UnavailableError, StorageError,
+            InternalError.
+        """
+        return await self._call("task.get", {"task_id": task_id})
+
+    async def list(
+        self,
+        *,
+        agent_id: str | None = None,
+        creator_id: str | None = None,
+        cursor: str | None = None,
+        dead_letter: bool | None = None,
+        limit: int | None = None,
+        parent_id: str | None = None,
+        requires: str | None = None,
+        session_id: str | None = None,
+        status: Literal["blocked", "ready", "claimed", "in_progress", "completed", "failed", "cancelled"] | None = None,
+    ) -> t.Tasks:
+        """Lists tasks, newest first.
+
+        Args:
+            agent_id: Only those that this agent holds, held last, or that are reserved for it.
+            creator_id: Only those that this one made.
+            cursor: The `next_cursor` of the page before.
+            dead_letter: Only those that failed for want of attempts.
+            limit: At most this many, 1 to 1,000; 100 when left out.
+            parent_id: Only the parts of this task.
+            requires: Only those that require this.
+            session_id: Only those of this session.
+            status: Only those that stand here.
+
+        Returns:
+            Some tasks.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if creator_id is not None:
+            given["creator_id"] = creator_id
+        if cursor is not None:
+            given["cursor"] = cursor
+        if dead_letter is not None:
+            given["dead_letter"] = dead_letter
+        if limit is not None:
+            given["limit"] = limit
+        if parent_id is not None:
+            given["parent_id"] = parent_id
+        if requires is not None:
+            given["requires"] = requires
+        if session_id is not None:
+            given["session_id"] = session_id
+        if status is not None:
+            given["status"] = status
+        return await self._call("task.list", given)
+
+    async def board(
+        self,
+        *,
+        limit: int | None = None,
+        session_id: str | None = None,
+    ) -> t.Columns:
+        """Shows tasks in columns by status.
+
+        Args:
+            limit: At most this many of each column, 1 to 1,000; 100 when left out.
+            session_id: Only tasks of this session.
+
+        Returns:
+            Tasks in columns by status.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {}
+        if limit is not None:
+            given["limit"] = limit
+        if session_id is not None:
+            given["session_id"] = session_id
+        return await self._call("task.board", given)
+
+    async def history(
+        self,
+        task_id: str,
+    ) -> t.TaskHistory:
+        """Shows who held a task when, and what it logged.
+
+        Args:
+            task_id: The task.
+
+        Returns:
+            Who held a task when, and what it logged.
+
+        Raises:
+            NotFoundError, InvalidInputError, LimitExceededError, UnavailableError, StorageError,
+            InternalError.
+        """
+        return await self._call("task.history", {"task_id": task_id})
+
+    async def claim(
+        self,
+        agent_id: str,
+        *,
+        idempotency_key: str | None = None,
+        lease_seconds: float | None = None,
+        task_id: str | None = None,
+        wait_seconds: float | None = None,
+    ) -> t.Task | None:
+        """Claims the best task that an agent can do, or one by id; waits for one when asked to. Null when
+        there is none.
+
+        Args:
+            agent_id: Who claims; must be registered.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            lease_seconds: Seconds that the lease lasts without a sign of life, 0.05 to 86,400; 60 when left
+                out.
+            task_id: This task instead of the best one.
+            wait_seconds: Seconds to wait for a task when there is none, at most 3,600.
+
+        Returns:
+            A task. Or None.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"agent_id": agent_id}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if lease_seconds is not None:
+            given["lease_seconds"] = lease_seconds
+        if task_id is not None:
+            given["task_id"] = task_id
+        if wait_seconds is not None:
+            given["wait_seconds"] = wait_seconds
+        return await self._call("task.claim", given)
+
+    async def claim_many(
+        self,
+        agent_id: str,
+        count: int,
+        *,
+        idempotency_key: str | None = None,
+        lease_seconds: float | None = None,
+    ) -> t.Tasks:
+        """Claims several of the best tasks that an agent can do.
+
+        Args:
+            agent_id: Who claims; must be registered.
+            count: At most this many, 1 to 1,000.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            lease_seconds: Seconds that the leases last without a sign of life, 0.05 to 86,400; 60 when left
+                out.
+
+        Returns:
+            Some tasks.
+
+        Raises:
+            NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
+            StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"agent_id": agent_id, "count": count}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if lease_seconds is not None:
+            given["lease_seconds"] = lease_seconds
+        return await self._call("task.claim_many", given)
+
+    async def renew(
+        self,
+        task_id: str,
+        agent_id: str,
+        token: int,
+        *,
+        idempotency_key: str | None = None,
+        lease_seconds: float | None = None,
+    ) -> t.Renewed:
+        """Shows that a claimed task is still worked on.
+
+        Args:
+            task_id: The task.
+            agent_id: Who holds it.
+            token: The token of the claim.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            lease_seconds: Seconds that the lease lasts from now on without a sign of life; as before when
+                left out.
+
+        Returns:
+            Answer of `task.renew`.
+
+        Raises:
+            NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id, "agent_id": agent_id, "token": token}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if lease_seconds is not None:
+            given["lease_seconds"] = lease_seconds
+        return await self._call("task.renew", given)
+
+    async def progress(
+        self,
+        task_id: str,
+        agent_id: str,
+        token: int,
+        *,
+        idempotency_key: str | None = None,
+        log: str | Mapping[str, Any] | None = None,
+        phase: str | None = None,
+        progress: float | None = None,
+    ) -> t.Task:
+        """Reports progress, a phase or a line of log; renews the lease.
+
+        Args:
+            task_id: The task.
+            agent_id: Who holds it.
+            token: The token of the claim.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            log: A line for the log.
+            phase: What is being done, in a word.
+            progress: 0 to 100.
+
+        Returns:
+            A task.
+
+        Raises:
+            NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id, "agent_id": agent_id, "token": token}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if log is not None:
+            given["log"] = log
+        if phase is not None:
+            given["phase"] = phase
+        if progress is not None:
+            given["progress"] = progress
+        return await self._call("task.progress", given)
+
+    async def complete(
+        self,
+        task_id: str,
+        agent_id: str | None = None,
+        token: int | None = None,
+        *,
+        idempotency_key: str | None = None,
+        override: bool | None = None,
+        result: Any = None,
+    ) -> t.Task:
+        """Completes a task with its result.
+
+        Args:
+            task_id: The task.
+            agent_id: Who completes it; its maker or an operator may complete one that nobody holds.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            override: End the lease of whoever holds it; for operators.
+            result: What came out: any JSON value, at most 1 MiB.
+            token: The token of the claim; needed while the task is held.
+
+        Returns:
+            A task.
+
+        Raises:
+            NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if override is not None:
+            given["override"] = override
+        if result is not None:
+            given["result"] = result
+        if token is not None:
+            given["token"] = token
+        return await self._call("task.complete", given)
+
+    async def complete_many(
+        self,
+        agent_id: str,
+        tasks: Sequence[Mapping[str, Any]],
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.Tasks:
+        """Completes several tasks that an agent holds: all of them, or none.
+
+        Args:
+            agent_id: Who holds them.
+            tasks: The tasks, at most 1,000: all are completed, or none.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+
+        Returns:
+            Some tasks.
+
+        Raises:
+            NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"agent_id": agent_id, "tasks": tasks}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        return await self._call("task.complete_many", given)
+
+    async def fail(
+        self,
+        task_id: str,
+        error: str,
+        agent_id: str | None = None,
+        token: int | None = None,
+        *,
+        idempotency_key: str | None = None,
+        override: bool | None = None,
+        retry: bool | None = None,
+    ) -> t.Task:
+        """Ends an attempt with an error; the task is tried again while attempts are left, unless told not to.
+
+        Args:
+            task_id: The task.
+            error: What went wrong, at most 64 KiB.
+            agent_id: Who failed; its maker or an operator may fail one that nobody holds.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            override: End the lease of whoever holds it; for operators.
+            retry: Whether to try again while attempts are left; true when left out.
+            token: The token of the claim; needed while the task is held.
+
+        Returns:
+            A task.
+
+        Raises:
+            NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id, "error": error}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if override is not None:
+            given["override"] = override
+        if retry is not None:
+            given["retry"] = retry
+        if token is not None:
+            given["token"] = token
+        return await self._call("task.fail", given)
+
+    async def release(
+        self,
+        task_id: str,
+        agent_id: str,
+        token: int,
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.Task:
+        """Gives a claimed task back; the attempt does not count.
+
+        Args:
+            task_id: The task.
+            agent_id: Who holds it.
+            token: The token of the claim.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+
+        Returns:
+            A task.
+
+        Raises:
+            NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id, "agent_id": agent_id, "token": token}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        return await self._call("task.release", given)
+
+    async def cancel(
+        self,
+        task_id: str,
+        *,
+        agent_id: str | None = None,
+        idempotency_key: str | None = None,
+        reason: str | None = None,
+    ) -> t.Tasks:
+        """Calls a task off, with its parts.
+
+        Args:
+            task_id: The task; its parts that have not ended are cancelled with it.
+            agent_id: Who cancels: its maker; the process or an operator when left out.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            reason: Why.
+
+        Returns:
+            Some tasks.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if reason is not None:
+            given["reason"] = reason
+        return await self._call("task.cancel", given)
+
+    async def assign(
+        self,
+        task_id: str,
+        *,
+        agent_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> t.Task:
+        """Reserves a task for an agent, or takes the reservation away.
+
+        Args:
+            task_id: The task; must be blocked or ready.
+            agent_id: The agent it is to be reserved for; null takes a reservation away.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+
+        Returns:
+            A task.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        return await self._call("task.assign", given)
+
+    async def update(
+        self,
+        task_id: str,
+        *,
+        depends_on: Sequence[str] | None = None,
+        description: str | None = None,
+        due_date: str | datetime | None = None,
+        estimated_duration: float | None = None,
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+        priority: int | None = None,
+        requirements: Any = None,
+        requires: Sequence[str] | None = None,
+        title: str | None = None,
+    ) -> t.Task:
+        """Changes what a task asks for, while nobody holds it.
+
+        Args:
+            task_id: The task; must be blocked or ready.
+            depends_on: Tasks that must complete first.
+            description: More about it; null takes it away.
+            due_date: When it should be done; null takes it away.
+            estimated_duration: Seconds it is expected to take; null takes it away.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            max_attempts: Claims after which it fails for good, 1 to 1,000.
+            priority: 0 to 9, higher first.
+            requirements: A JSON object, at most 64 KiB.
+            requires: Capabilities that its agent must have.
+            title: A line that says what it is.
+
+        Returns:
+            A task.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id}
+        if depends_on is not None:
+            given["depends_on"] = depends_on
+        if description is not None:
+            given["description"] = description
+        if due_date is not None:
+            given["due_date"] = due_date
+        if estimated_duration is not None:
+            given["estimated_duration"] = estimated_duration
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if max_attempts is not None:
+            given["max_attempts"] = max_attempts
+        if priority is not None:
+            given["priority"] = priority
+        if requirements is not None:
+            given["requirements"] = requirements
+        if requires is not None:
+            given["requires"] = requires
+        if title is not None:
+            given["title"] = title
+        return await self._call("task.update", given)
+
+    async def wait(
+        self,
+        task_id: str,
+        *,
+        wait_seconds: float | None = None,
+    ) -> t.Waited:
+        """Waits for a task to end.
+
+        Args:
+            task_id: The task.
+            wait_seconds: Seconds to wait for its end, at most 3,600; 60 when left out.
+
+        Returns:
+            Answer of `task.wait`.
+
+        Raises:
+            NotFoundError, InvalidInputError, LimitExceededError, UnavailableError, StorageError,
+            InternalError.
+        """
+        given: dict[str, Any] = {"task_id": task_id}
+        if wait_seconds is not None:
+            given["wait_seconds"] = wait_seconds
+        return await self._call("task.wait", given)
+
+
 class Memory:
     """Operations on memory."""
 
@@ -903,6 +1554,7 @@ class Operations:
     _call: Any
     agents: Agents
     presence: Presence
+    tasks: Tasks
     memory: Memory
     events: Events
     consumers: Consumers
@@ -911,6 +1563,7 @@ class Operations:
         self._call = call
         self.agents = Agents(native, call)
         self.presence = Presence(native, call)
+        self.tasks = Tasks(native, call)
         self.memory = Memory(native, call)
         self.events = Events(native, call)
         self.consumers = Consumers(native, call)

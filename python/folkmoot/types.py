@@ -14,6 +14,8 @@ __all__ = [
     "AgentPage",
     "AgentView",
     "Beaten",
+    "Column",
+    "Columns",
     "Consumer",
     "Difference",
     "Entry",
@@ -22,6 +24,7 @@ __all__ = [
     "Gap",
     "HubStats",
     "Location",
+    "LogLine",
     "MemoryFound",
     "MemoryHit",
     "MemoryMany",
@@ -31,9 +34,15 @@ __all__ = [
     "Presence",
     "PresenceList",
     "PublishedEvent",
+    "Renewed",
     "StatusOf",
+    "Step",
+    "Task",
+    "TaskHistory",
+    "Tasks",
     "UpdateRecorded",
     "Updated",
+    "Waited",
 ]
 
 
@@ -124,6 +133,33 @@ class Beaten(Record):
     """Seconds within which the next heartbeat must come."""
 
 
+class Column(Record):
+    """One column of a board."""
+
+    __slots__ = ()
+
+    status: Literal["blocked", "ready", "claimed", "in_progress", "completed", "failed", "cancelled"]
+    """The status."""
+
+    count: int
+    """How many tasks stand here."""
+
+    tasks: list[Task]
+    """The newest of them."""
+
+
+class Columns(Record):
+    """Tasks in columns by status."""
+
+    __slots__ = ()
+
+    columns: list[Column]
+    """One column for each status, in the order of a task's life."""
+
+    total: int
+    """How many tasks there are in all."""
+
+
 class Consumer(Record):
     """A consumer."""
 
@@ -177,6 +213,9 @@ class Entry(Record):
     updated_at: str
     """When this version was made."""
 
+    seq: int
+    """The `seq` of the event that made this version."""
+
     created_by: str | None
     """Who made the key."""
 
@@ -185,6 +224,9 @@ class Entry(Record):
 
     expires_at: str | None
     """When the key ends by itself."""
+
+    previous_seq: int | None
+    """The `seq` of the event that made the version before; null for the first."""
 
     updated_by: str | None
     """Who made this version."""
@@ -284,6 +326,21 @@ class Location(Record):
 
     workspace: str | None
     """The folder or workspace."""
+
+
+class LogLine(Record):
+    """One line of a task's log."""
+
+    __slots__ = ()
+
+    timestamp: str
+    """When."""
+
+    level: str
+    """`info` unless said otherwise."""
+
+    message: str
+    """What."""
 
 
 class MemoryFound(Record):
@@ -436,6 +493,18 @@ class PublishedEvent(Record):
     """Its type."""
 
 
+class Renewed(Record):
+    """Answer of `task.renew`."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    lease_seconds: float
+    """Seconds that the lease lasts from now on."""
+
+
 class StatusOf(Record):
     """How the hub is."""
 
@@ -472,6 +541,159 @@ class StatusOf(Record):
     """The time of the hub's clock."""
 
 
+class Step(Record):
+    """One step in the history of who held a task."""
+
+    __slots__ = ()
+
+    at: str
+    """When."""
+
+    what: str
+    """`assigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`."""
+
+    agent_id: str | None
+    """The agent that held it, or for whom it was reserved."""
+
+    reason: str | None
+    """Why."""
+
+    token: int | None
+    """The fencing token of that claim."""
+
+
+class Task(Record):
+    """A task."""
+
+    __slots__ = ()
+
+    task_id: str
+    """Its id."""
+
+    created_seq: int
+    """The `seq` of the event that created it: its age in the order of the hub."""
+
+    title: str
+    """A line that says what it is."""
+
+    status: Literal["blocked", "ready", "claimed", "in_progress", "completed", "failed", "cancelled"]
+    """Where it stands."""
+
+    priority: int
+    """0 to 9, higher first."""
+
+    requires: list[str]
+    """Capabilities that its agent must have."""
+
+    depends_on: list[str]
+    """Tasks that must complete first."""
+
+    on_dependency_failure: Literal["block", "fail", "ignore"]
+    """What happens when one of those fails."""
+
+    creator_id: str
+    """Who made it."""
+
+    requirements: Any
+    """Whatever its agent must know, as a JSON object."""
+
+    token: int
+    """The fencing token of the newest claim; 0 before the first."""
+
+    attempts: int
+    """Claims so far that were not given back."""
+
+    max_attempts: int
+    """Claims after which it fails for good."""
+
+    progress: float
+    """0 to 100."""
+
+    result: Any
+    """What came out."""
+
+    dead_letter: bool
+    """Whether it failed for want of attempts."""
+
+    log: list[LogLine]
+    """The newest 100 lines of its log."""
+
+    history: list[Step]
+    """The newest 100 steps of who held it."""
+
+    created_at: str
+    """When it was made."""
+
+    updated_at: str
+    """When it last changed."""
+
+    agent_id: str | None
+    """Who holds it, or for whom it is reserved; who held it last once it has ended."""
+
+    claimed_at: str | None
+    """When it was claimed last."""
+
+    description: str | None
+    """More about it."""
+
+    due_date: str | None
+    """When it should be done."""
+
+    ended_at: str | None
+    """When it ended."""
+
+    error: str | None
+    """What went wrong last."""
+
+    estimated_completion: str | None
+    """When it may be done, from its progress over time."""
+
+    estimated_duration: float | None
+    """Seconds it was expected to take."""
+
+    lease_seconds: float | None
+    """Seconds that the lease lasts without a sign of life."""
+
+    parent_id: str | None
+    """The task it is a part of."""
+
+    phase: str | None
+    """What is being done, in a word."""
+
+    retry_at: str | None
+    """Until when it is not tried again after a failure."""
+
+    session_id: str | None
+    """The session it belongs to."""
+
+
+class TaskHistory(Record):
+    """Who held a task when, and what it logged."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    steps: list[Step]
+    """The newest 100 steps, oldest first."""
+
+    log: list[LogLine]
+    """The newest 100 lines of its log, oldest first."""
+
+
+class Tasks(Record):
+    """Some tasks."""
+
+    __slots__ = ()
+
+    tasks: list[Task]
+    """The tasks."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
+
 class UpdateRecorded(Record):
     """Answer of `memory.record_update`."""
 
@@ -488,6 +710,21 @@ class Updated(Record):
 
     accepted: bool
     """Always true: the update was taken."""
+
+
+class Waited(Record):
+    """Answer of `task.wait`."""
+
+    __slots__ = ()
+
+    ended: bool
+    """Whether it has ended."""
+
+    task: Task
+    """The task as it stands."""
+
+    timestamp: str
+    """When this was so."""
 
 
 AccessSet._shape = {
@@ -519,6 +756,15 @@ Beaten._shape = {
     "status": None,
     "ttl_seconds": None,
 }
+Column._shape = {
+    "status": None,
+    "count": None,
+    "tasks": [Task],
+}
+Columns._shape = {
+    "columns": [Column],
+    "total": None,
+}
 Consumer._shape = {
     "name": None,
     "filter": Filter,
@@ -536,9 +782,11 @@ Entry._shape = {
     "version": None,
     "created_at": None,
     "updated_at": None,
+    "seq": None,
     "created_by": None,
     "deleted": None,
     "expires_at": None,
+    "previous_seq": None,
     "updated_by": None,
 }
 EventPage._shape = {
@@ -572,6 +820,11 @@ Location._shape = {
     "host": None,
     "pid": None,
     "workspace": None,
+}
+LogLine._shape = {
+    "timestamp": None,
+    "level": None,
+    "message": None,
 }
 MemoryFound._shape = {
     "hits": [MemoryHit],
@@ -623,6 +876,10 @@ PublishedEvent._shape = {
     "seq": None,
     "event_type": None,
 }
+Renewed._shape = {
+    "task_id": None,
+    "lease_seconds": None,
+}
 StatusOf._shape = {
     "version": None,
     "path": None,
@@ -635,11 +892,67 @@ StatusOf._shape = {
     "coalesced": None,
     "time": None,
 }
+Step._shape = {
+    "at": None,
+    "what": None,
+    "agent_id": None,
+    "reason": None,
+    "token": None,
+}
+Task._shape = {
+    "task_id": None,
+    "created_seq": None,
+    "title": None,
+    "status": None,
+    "priority": None,
+    "requires": None,
+    "depends_on": None,
+    "on_dependency_failure": None,
+    "creator_id": None,
+    "requirements": None,
+    "token": None,
+    "attempts": None,
+    "max_attempts": None,
+    "progress": None,
+    "result": None,
+    "dead_letter": None,
+    "log": [LogLine],
+    "history": [Step],
+    "created_at": None,
+    "updated_at": None,
+    "agent_id": None,
+    "claimed_at": None,
+    "description": None,
+    "due_date": None,
+    "ended_at": None,
+    "error": None,
+    "estimated_completion": None,
+    "estimated_duration": None,
+    "lease_seconds": None,
+    "parent_id": None,
+    "phase": None,
+    "retry_at": None,
+    "session_id": None,
+}
+TaskHistory._shape = {
+    "task_id": None,
+    "steps": [Step],
+    "log": [LogLine],
+}
+Tasks._shape = {
+    "tasks": [Task],
+    "next_cursor": None,
+}
 UpdateRecorded._shape = {
     "seq": None,
 }
 Updated._shape = {
     "accepted": None,
+}
+Waited._shape = {
+    "ended": None,
+    "task": Task,
+    "timestamp": None,
 }
 
 ANSWERS: dict[str, Any] = {
@@ -652,6 +965,24 @@ ANSWERS: dict[str, Any] = {
     "presence.update": Updated,
     "presence.list": PresenceList,
     "presence.get": Presence,
+    "task.create": Task,
+    "task.create_many": Tasks,
+    "task.get": Task,
+    "task.list": Tasks,
+    "task.board": Columns,
+    "task.history": TaskHistory,
+    "task.claim": Task,
+    "task.claim_many": Tasks,
+    "task.renew": Renewed,
+    "task.progress": Task,
+    "task.complete": Task,
+    "task.complete_many": Tasks,
+    "task.fail": Task,
+    "task.release": Task,
+    "task.cancel": Tasks,
+    "task.assign": Task,
+    "task.update": Task,
+    "task.wait": Waited,
     "memory.set": Entry,
     "memory.get": Entry,
     "memory.get_many": MemoryMany,
