@@ -81,10 +81,10 @@ format: venv ## write Rust and Python in the house's form
 	$(PYTHON) -m ruff format -q bench $(if $(WITH_PYTHON),python) $(wildcard examples/python)
 
 # A test run kills and simulates in small numbers; a release in large ones.
-soak: export FOLKMOOT_KILLS ?= 100000
-soak: export FOLKMOOT_SEEDS ?= 100000
-soak: tools ## crashes and simulation for hours (FOLKMOOT_KILLS, FOLKMOOT_SEEDS)
-	$(call say,$(FOLKMOOT_KILLS) kills and $(FOLKMOOT_SEEDS) seeds)
+soak: export FOLKMOOT_TEST_KILLS ?= 100000
+soak: export FOLKMOOT_TEST_SEEDS ?= 100000
+soak: tools ## crashes and simulation for hours (FOLKMOOT_TEST_KILLS, FOLKMOOT_TEST_SEEDS)
+	$(call say,$(FOLKMOOT_TEST_KILLS) kills and $(FOLKMOOT_TEST_SEEDS) seeds)
 	cargo test --release --workspace --tests -- --nocapture
 
 clean: ## remove what was built and installed

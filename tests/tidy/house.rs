@@ -83,7 +83,8 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<File>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && is_ours(&name) => walk(root, &entry.path(), found),
-            Ok(kind) if kind.is_file() => found.extend(read(root, &entry.path())),
+            // In a second work tree `.git` is a file that names the first one.
+            Ok(kind) if kind.is_file() && name != ".git" => found.extend(read(root, &entry.path())),
             _ => {}
         }
     }

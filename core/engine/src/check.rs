@@ -44,8 +44,9 @@ const TABLES: &[Table] = &[
         name: "message",
         key: "message_id",
         seq: "changed",
-        columns: "seq, sender_id, thread_id, type, time, open, reply_to, body",
+        columns: "seq, sender_id, thread_id, type, time, open, body",
     },
+    Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
     Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
     Table {
         name: "task",
@@ -122,6 +123,15 @@ fn compare(
     let mut folded = shadow.prepare(&by_key)?;
     while let Some(row) = rows.next()? {
         let (key, seq, body): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if seq as u64 > report.head_seq {
+            let head = report.head_seq;
+            return Err(Error::storage(format!(
+                "table {name} knows of event {seq} at {key:?}, and the log ends at {head}"
+            ))
+            .with("table", *name)
+            .with("key", key)
+            .hint("restore the newest backup, and report this"));
+        }
         if !still_in_log(db, seq, base)? {
             report.rows_older_than_log += 1;
             continue;

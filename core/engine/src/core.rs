@@ -122,7 +122,7 @@ impl Core {
                 .with("reason", "closed")
                 .hint("open it again"));
         }
-        Ok(())
+        self.storage.check_known_place()
     }
 
     /// Whether this process is a forked child of the one that opened the hub.
@@ -175,6 +175,12 @@ impl Core {
         }
     }
 
+    /// Counts one more handle, unless the last one is being closed.
+    pub fn take_handle(&self) -> bool {
+        let more = |handles| (handles > 0).then_some(handles + 1);
+        self.handles.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -185,6 +191,8 @@ impl Core {
             return;
         }
         if !self.config.read_only {
+            // First no more are taken, then all that were are written.
+            self.relaxed.close();
             if let Err(error) = self.relaxed.flush(self) {
                 tracing::warn!(%error, "relaxed updates could not be written on closing");
             }
@@ -197,7 +205,6 @@ impl Core {
         }
         self.queue.close();
         self.checkpoint.close();
-        self.relaxed.close();
         self.keeper.close();
         self.pool.close();
         self.publisher.close();

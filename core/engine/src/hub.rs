@@ -60,10 +60,12 @@ impl Hub {
     /// Opens a hub with clock, ids, faults or file system of one's own: for tests and simulations.
     pub fn open_with(path: impl AsRef<Path>, config: HubConfig, seams: Seams) -> Result<Hub> {
         let path = path.as_ref();
-        let mut open = OPEN.lock();
-        let open = open.get_or_insert_default();
+        let mut guard = OPEN.lock();
+        let open = guard.get_or_insert_default();
         if let Some(core) = find_open(open, path) {
+            drop(guard);
             if core.config != config {
+                Hub::over(core.clone()).close();
                 return Err(Error::conflict(
                     format!("{} is open in this process with another configuration", path.display()),
                     &core.config,
@@ -73,13 +75,14 @@ impl Hub {
             return Ok(Hub::over(core));
         }
         let core = Core::open(path, config, seams)?;
+        core.handles.store(1, Ordering::Release);
         open.retain(|_, core| core.strong_count() > 0);
         open.insert(core.storage.file_id, Arc::downgrade(&core));
         Ok(Hub::over(core))
     }
 
+    /// A handle that is counted already.
     fn over(core: Arc<Core>) -> Hub {
-        core.handles.fetch_add(1, Ordering::AcqRel);
         Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false) }) }
     }
 
@@ -253,6 +256,12 @@ impl Handle {
         }
         if self.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.core.close();
+            let open = OPEN.lock();
+            // The locks belong to the process: they stay if it has opened the file anew meanwhile.
+            let others = open.as_ref().and_then(|open| open.get(&self.core.storage.file_id)?.upgrade());
+            if others.is_none_or(|other| Arc::ptr_eq(&other, &self.core)) {
+                self.core.storage.let_go();
+            }
         }
     }
 }
@@ -274,9 +283,10 @@ impl std::fmt::Debug for Hub {
     }
 }
 
+/// The open hub of this file, with one more handle counted: it cannot close meanwhile.
 fn find_open(open: &HashMap<(u64, u64), Weak<Core>>, path: &Path) -> Option<Arc<Core>> {
     let id = folkmoot_sys::file_id(path).ok()?;
-    open.get(&id)?.upgrade().filter(|core| !core.is_forked() && !core.is_closed())
+    open.get(&id)?.upgrade().filter(|core| !core.is_forked() && core.take_handle())
 }
 
 /// Where an operation that is made of others runs.

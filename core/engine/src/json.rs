@@ -40,6 +40,11 @@ impl Json {
         Json(RawValue::NULL.to_owned())
     }
 
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        self.text() == "null"
+    }
+
     /// The value, parsed. `null` where the text holds what JSON text may but a value cannot (a lone surrogate).
     pub fn to_value(&self) -> Value {
         serde_json::from_str(self.text()).unwrap_or(Value::Null)
@@ -135,6 +140,10 @@ impl JsonSchema for Json {
 
 /// Reads an operation's input; the error names the field, the value and what it must be.
 pub fn read_input<T: for<'de> Deserialize<'de>>(input: &[u8]) -> Result<T> {
+    // A list would be taken for the fields in the order of their declaration.
+    if input.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Error::invalid("input", excerpt(input), "must be a JSON object"));
+    }
     match serde_json::from_slice(input) {
         Ok(value) => Ok(value),
         Err(_) => Err(explain::<T>(input)),
@@ -220,7 +229,8 @@ mod tests {
             (r#"{"key":"a","count":-1}"#, "count", "got -1"),
             (r#"{"key":"a","cuont":1}"#, "cuont", "expected one of"),
             (r#"{"key":"a","key":"b"}"#, "key", "twice"),
-            (r#"[]"#, "input", "got []"),
+            (r#"[]"#, "input", "must be a JSON object"),
+            (r#" ["a", 1]"#, "input", "must be a JSON object"),
             (r#"{"key":"#, "input", "is not JSON"),
             (r#"{"key":"a"} x"#, "input", "nothing after"),
         ] {

@@ -18,7 +18,7 @@ use crate::leases::Lease;
 use crate::memory;
 use crate::pipeline::command::{Change, Class};
 use crate::principal::Principal;
-use crate::retention;
+use crate::retention::{self, Counted};
 use crate::tasks;
 
 /// How much longer than the housekeeper the other processes wait.
@@ -39,6 +39,7 @@ pub(crate) struct Keeper {
     closed: AtomicBool,
     /// Milliseconds of the shortest lease that is held here; beats come three times as often.
     shortest: AtomicU64,
+    counted: Mutex<Counted>,
 }
 
 #[derive(Default)]
@@ -129,7 +130,7 @@ impl Keeper {
         wait = wait.min(tasks::keeper::wake_due(core)?);
         let due = self.state.lock().slow_round.is_none_or(|at| now >= at + SLOW_ROUND);
         if due && grace.is_zero() {
-            slow_round(core)?;
+            slow_round(core, &self.counted)?;
             self.state.lock().slow_round = Some(now);
         }
         Ok(wait)
@@ -220,7 +221,7 @@ fn expire(core: &Core, lease: &Lease) -> Result<()> {
 }
 
 /// What need not be exact to the second.
-fn slow_round(core: &Core) -> Result<()> {
+fn slow_round(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     let (quiet, expired) = core.storage.read(|reader| {
         let quiet = agents::tables::active(reader.db)?
             .into_iter()
@@ -236,5 +237,5 @@ fn slow_round(core: &Core) -> Result<()> {
         let expire = memory::commands::Expire { key: entry.key, version: entry.version };
         system(core, "memory.expire", Class::Durable, expire)?;
     }
-    retention::trim(core)
+    retention::trim(core, counted)
 }

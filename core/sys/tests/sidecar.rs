@@ -18,8 +18,8 @@ fn sidecar(dir: &Path) -> Arc<Sidecar> {
     Sidecar::open(&dir.join("side")).unwrap()
 }
 
+/// A part played in a process of its own; without a role there is nothing to play.
 #[test]
-#[ignore = "a part played in a process of its own"]
 fn child() {
     let Some((role, dir)) = children::role() else { return };
     let sidecar = sidecar(&dir);

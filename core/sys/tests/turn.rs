@@ -30,8 +30,8 @@ fn try_take(sidecar: &Sidecar) -> Option<TurnGuard<'_>> {
     sidecar.take_turn(Duration::ZERO, &|| false).unwrap()
 }
 
+/// A part played in a process of its own; without a role there is nothing to play.
 #[test]
-#[ignore = "a part played in a process of its own"]
 fn child() {
     let Some((role, dir)) = children::role() else { return };
     let sidecar = sidecar(&dir);

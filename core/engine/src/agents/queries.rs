@@ -128,6 +128,7 @@ impl Compose for GetPresence {
     type Output = Presence;
 
     fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<Presence> {
+        let _steady = scope.core.relaxed.steady();
         let view =
             scope.core.storage.read(|reader| Get { agent_id: self.agent_id }.read(reader, scope.by))?;
         let mut presence = view.presence;
@@ -164,6 +165,7 @@ impl Compose for ListPresence {
 
     fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<PresenceList> {
         let list = List { limit: self.limit, cursor: self.cursor, ..List::default() };
+        let _steady = scope.core.relaxed.steady();
         let page = scope.core.storage.read(|reader| list.read(reader, scope.by))?;
         let mut agents: Vec<Presence> = page.agents.into_iter().map(|view| view.presence).collect();
         agents.iter_mut().for_each(|presence| scope.core.relaxed.overlay(presence));

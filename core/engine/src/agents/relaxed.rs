@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +17,12 @@ use super::{AgentError, Presence, tables};
 use crate::clock::Time;
 use crate::config::HubConfig;
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::event::Place;
 use crate::pipeline::command::{Change, Class};
 use crate::pipeline::decide::Decide;
 use crate::principal::Principal;
+use crate::storage::read_only;
 
 /// The most updates that one batch writes: it must stay well under the time of a batch.
 const BATCH: usize = 1_000;
@@ -42,7 +43,8 @@ pub(crate) struct Relaxed {
     capacity: usize,
     /// How many updates were folded into others.
     pub coalesced: AtomicU64,
-    flushing: Mutex<()>,
+    /// Taken alone while updates move from here into the tables, together by who reads both.
+    flushing: RwLock<()>,
 }
 
 #[derive(Default)]
@@ -63,12 +65,15 @@ impl Relaxed {
             flush_after: Duration::from_millis(config.flush_milliseconds),
             capacity: config.relaxed_queue as usize,
             coalesced: AtomicU64::new(0),
-            flushing: Mutex::new(()),
+            flushing: RwLock::new(()),
         }
     }
 
     /// Takes an update.
     pub fn push(&self, core: &Core, update: UpdatePresence) -> Result<()> {
+        if core.config.read_only {
+            return Err(read_only());
+        }
         let at = core.seams.clock.wall();
         let tools = u64::from(update.tool_name.is_some());
         let mut state = self.state.lock();
@@ -79,6 +84,11 @@ impl Relaxed {
             }
             state = self.state.lock();
             state.known.insert(update.agent_id.clone());
+        }
+        if state.closed {
+            return Err(Error::unavailable("this hub is closed")
+                .with("reason", "closed")
+                .hint("open it again"));
         }
         let delta = Delta { update, at, tools };
         if state.waiting.len() >= self.capacity {
@@ -110,6 +120,12 @@ impl Relaxed {
         }
     }
 
+    /// Holds back the flush while someone reads the tables and then what waits here: between the two an update would be
+    /// seen twice or not at all. A flush that hangs (a stopped process has the turn) holds up no reader for long.
+    pub fn steady(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        self.flushing.try_read_for(Duration::from_millis(100))
+    }
+
     /// Lays what waits over a presence from the tables.
     pub fn overlay(&self, presence: &mut Presence) {
         let state = self.state.lock();
@@ -120,16 +136,10 @@ impl Relaxed {
         }
     }
 
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        let state = self.state.lock();
-        state.waiting.is_empty() && state.in_flight.is_empty()
-    }
-
     /// Writes all that waits.
     pub fn flush(&self, core: &Core) -> Result<()> {
-        let _one_at_a_time = self.flushing.lock();
         loop {
+            let _one_at_a_time = self.flushing.write();
             let deltas = {
                 let mut state = self.state.lock();
                 if state.in_flight.is_empty() {
@@ -203,7 +213,8 @@ impl Change for Flush {
                 subject: delta.update.event.clone(),
                 ..Place::agent(agent_id)
             };
-            match tables::profile(cx.db, agent_id).ok().flatten().filter(|_| was_offline) {
+            let joined = if was_offline { tables::profile(cx.db, agent_id)? } else { None };
+            match joined {
                 Some(agent) => {
                     let body = AgentChanged { agent, presence: presence.clone(), reason: None };
                     cx.emit(super::events::JOINED, place, body)

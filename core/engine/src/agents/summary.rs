@@ -83,6 +83,7 @@ fn fingerprint(text: &str) -> u64 {
 
 /// Everyone's status.
 pub(crate) fn collect(core: &Core) -> Result<Vec<AgentStatus>> {
+    let _steady = core.relaxed.steady();
     core.storage.read(|reader| {
         let list = List { limit: Some(MAX_LIMIT), ..List::default() };
         let page = list.read(reader, &Principal::Process)?;

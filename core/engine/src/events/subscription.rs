@@ -87,6 +87,11 @@ impl Shared {
         self.wake();
     }
 
+    /// Begins to hear live, after this `seq`, unless it wants the past.
+    pub fn begin(&self, from: u64) {
+        self.state.lock().skip = from;
+    }
+
     pub fn close(&self) {
         self.state.lock().closed = true;
         self.wake();
@@ -244,15 +249,17 @@ impl Subscription {
     }
 
     fn position_item(&mut self) -> Option<Item> {
-        if self.told_at.elapsed() < POSITION_AFTER && self.position < self.told + POSITION_EVERY {
+        let last = self.core.publisher.last();
+        if self.told_at.elapsed() < POSITION_AFTER && last < self.told + POSITION_EVERY {
             return None;
         }
         self.told_at = Instant::now();
-        let last = self.core.publisher.last();
         // What was pushed since the queue was found empty is given first.
-        if last <= self.told || !self.shared.state.lock().queue.is_empty() {
+        let state = self.shared.state.lock();
+        if last <= self.told || state.behind.is_some() || !state.queue.is_empty() {
             return None;
         }
+        drop(state);
         Some(self.give(Item::Position { seq: last }))
     }
 

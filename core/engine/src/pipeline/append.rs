@@ -17,7 +17,7 @@ use super::queue::Job;
 use crate::clock::Time;
 use crate::config::Durability;
 use crate::core::Core;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::events::event::{Draft, Event, Stamp};
 use crate::id::Ids;
 use crate::json::Json;
@@ -79,7 +79,12 @@ impl Writer {
         drop(turn);
         if progress.wrote {
             core.storage.sidecar.wake();
-            core.publisher.publish(core, std::mem::take(&mut progress.events), progress.head.seq);
+            core.publisher.publish(
+                core,
+                std::mem::take(&mut progress.events),
+                progress.head.seq,
+                self.counter,
+            );
         }
         if let Err(error) = core.seams.reach(Point::BeforeAnswer) {
             return Batch::failed(progress.done.into_iter().map(|(job, _)| job).collect(), &error);
@@ -208,6 +213,7 @@ impl Writer {
             Some(key) => match Remembered::find(&self.conn, job, key) {
                 Ok(Remembered::Answer(answer)) => return Ok(Step::Done(job.command.restore(&answer))),
                 Ok(Remembered::New(new)) => Some(new),
+                Err(error) if error.code() == Code::Storage => return Err(error),
                 Err(error) => return Ok(Step::Done(Err(error))),
             },
             None => None,
@@ -228,9 +234,15 @@ impl Writer {
         let decided = catch_unwind(AssertUnwindSafe(|| job.command.decide(&mut cx)))
             .unwrap_or_else(|_| Err(Error::internal(format!("{} panicked", job.op))));
         let drafts = std::mem::take(&mut cx.drafts);
+        if self.conn.is_autocommit() {
+            // SQLite rolls back by itself when a read fails; what follows would be committed piece by piece.
+            return Err(decided
+                .err()
+                .unwrap_or_else(|| Error::storage("the file or the disk refused a read")));
+        }
         if let Err(error) = decided {
             return match error.code() {
-                crate::Code::Storage => Err(error),
+                Code::Storage => Err(error),
                 _ => Ok(Step::Done(Err(error))),
             };
         }

@@ -6,6 +6,7 @@
 //! thread leads when only such are left. (The idea is LevelDB's writer queue.)
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
@@ -151,11 +152,6 @@ impl Queue {
         self.callbacks.notify_all();
     }
 
-    /// Runs something on the writing connection, between two batches.
-    pub fn with_writer<T>(&self, f: impl FnOnce(&mut Writer) -> T) -> T {
-        f(&mut self.writer.lock())
-    }
-
     /// Puts a job in; answers whether its caller is to lead.
     fn enter(&self, job: Job) -> Result<bool> {
         let mut waiting = self.waiting.lock();
@@ -226,11 +222,17 @@ impl Job {
                 *slot.state.lock() = SlotState::Finished(self.command, outcome);
                 slot.turned.notify_one();
             }
-            Done::Call(callback) => callback(self.command, outcome),
+            Done::Call(callback) => {
+                // Whoever leads must go on: a callback that panics would leave the queue without a leader for ever.
+                let called = catch_unwind(AssertUnwindSafe(|| callback(self.command, outcome)));
+                if called.is_err() {
+                    tracing::error!(op = self.op, "a callback panicked");
+                }
+            }
         }
     }
 }
 
 fn closed() -> Error {
-    Error::unavailable("this hub is closed").hint("open it again")
+    Error::unavailable("this hub is closed").with("reason", "closed").hint("open it again")
 }

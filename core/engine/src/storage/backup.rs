@@ -18,7 +18,9 @@ impl Storage {
             return Err(Error::already_exists("file", &to.display().to_string())
                 .hint("choose a path that is not there yet"));
         }
-        let part = to.with_extension("part");
+        let mut part = to.as_os_str().to_owned();
+        part.push(format!(".{}.part", std::process::id()));
+        let part = std::path::PathBuf::from(part);
         let source = self.connect(false)?;
         let result = (|| {
             let mut target = Connection::open(&part)?;

@@ -11,7 +11,7 @@ pub mod schema;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use folkmoot_sys::{Byte, Sidecar, TurnGuard};
@@ -45,6 +45,8 @@ pub(crate) struct Storage {
     pub file_id: (u64, u64),
     readers: Mutex<Vec<Connection>>,
     looked: AtomicU64,
+    /// The file was found gone or replaced: until it is back, reading would show what nobody else sees.
+    displaced: AtomicBool,
     seams: Seams,
     config: HubConfig,
     /// Keeps the folder of a hub in memory until it is closed.
@@ -74,6 +76,7 @@ impl Storage {
             file_id,
             readers: Mutex::default(),
             looked: AtomicU64::new(0),
+            displaced: AtomicBool::new(false),
             seams: seams.clone(),
             config: config.clone(),
             _folder: folder,
@@ -84,9 +87,7 @@ impl Storage {
     /// Waits for this process's turn to write.
     pub fn take_turn(&self, timeout: Duration) -> Result<TurnGuard<'_>> {
         if self.config.read_only {
-            return Err(
-                Error::storage("this hub was opened read-only").hint("open it with read_only = false")
-            );
+            return Err(read_only());
         }
         turn(&self.sidecar, timeout)
     }
@@ -97,13 +98,33 @@ impl Storage {
         if now < self.looked.load(Ordering::Relaxed) + LOOK_EVERY.as_millis() as u64 {
             return Ok(());
         }
+        let found = self.look();
+        self.displaced.store(found.is_err(), Ordering::Relaxed);
+        if found.is_ok() {
+            self.looked.store(now, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// Refuses to go on while the file is known to be gone; looks again, since it may be back.
+    pub fn check_known_place(&self) -> Result<()> {
+        if self.displaced.load(Ordering::Relaxed) { self.check_in_place() } else { Ok(()) }
+    }
+
+    fn look(&self) -> Result<()> {
         match folkmoot_sys::file_id(&self.path) {
-            Ok(id) if id == self.file_id && self.sidecar.still_there() => {
-                self.looked.store(now, Ordering::Relaxed);
-                Ok(())
-            }
+            Ok(id) if id == self.file_id && self.sidecar.still_there() => Ok(()),
             Ok(_) => Err(self.gone("was replaced")),
             Err(_) => Err(self.gone("was deleted or moved")),
+        }
+    }
+
+    /// Lets go of what this process holds of the hub, for others to take.
+    pub fn let_go(&self) {
+        for byte in [Byte::Housekeeper, Byte::Version] {
+            if let Err(error) = self.sidecar.unlock(byte) {
+                tracing::warn!(%error, ?byte, "a lock could not be let go");
+            }
         }
     }
 
@@ -153,7 +174,10 @@ impl Storage {
 
     /// A connection of its own, for work that takes long.
     pub fn connect(&self, writable: bool) -> Result<Connection> {
-        connection::open(&self.path, &self.config, &self.seams, writable)
+        let conn = connection::open(&self.path, &self.config, &self.seams, writable)?;
+        // Another file may lie there by now.
+        self.look().inspect_err(|_| self.displaced.store(true, Ordering::Relaxed))?;
+        Ok(conn)
     }
 
     fn reader(&self) -> Result<Connection> {
@@ -169,6 +193,11 @@ impl Storage {
             readers.push(conn);
         }
     }
+}
+
+/// The refusal of a hub that was opened to read only.
+pub(crate) fn read_only() -> Error {
+    Error::storage("this hub was opened read-only").hint("open it with read_only = false")
 }
 
 fn turn(sidecar: &Sidecar, timeout: Duration) -> Result<TurnGuard<'_>> {

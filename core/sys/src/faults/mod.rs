@@ -7,7 +7,10 @@
 //! Memory-mapped reading is never offered to SQLite, or reads would pass unseen.
 
 mod file;
+mod fork;
 mod vfs;
+
+pub use fork::in_a_forked_child;
 
 use std::ffi::c_int;
 use std::sync::Arc;

@@ -15,10 +15,10 @@ pub struct Actor {
     output: BufReader<ChildStdout>,
 }
 
-/// Runs the ignored test `child` of this binary as `role`, in the directory `place`.
+/// Runs the test `child` of this binary as `role`, in the directory `place`.
 pub fn start(role: &str, place: &Path) -> Actor {
     let mut process = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .env(PLACE, place)
         .stdout(Stdio::piped())
@@ -28,7 +28,7 @@ pub fn start(role: &str, place: &Path) -> Actor {
     Actor { process, output }
 }
 
-/// In a child: its role and its directory. None if somebody runs the ignored tests by hand.
+/// In a child: its role and its directory. None in an ordinary run of the tests.
 pub fn role() -> Option<(String, PathBuf)> {
     Some((env::var(ROLE).ok()?, env::var_os(PLACE)?.into()))
 }

@@ -1,0 +1,1 @@
+//! Seeded simulation over the real engine.
