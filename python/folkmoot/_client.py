@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, Union
@@ -13,9 +12,8 @@ from ._agent_async import AsyncAgent
 from ._async import AsyncHub
 from ._errors import ConflictError, InvalidInputError, LeaseLostError, NotFoundError, UnavailableError
 from ._hub import here
+from ._process import log
 from .types import Message, Task
-
-_log = logging.getLogger("folkmoot.client")
 
 # How long one look at the inbox waits; nothing depends on it but how often an idle agent looks.
 _WAIT_SECONDS = 60.0
@@ -157,7 +155,7 @@ class AgentClient(AsyncAgent):
                     return
                 await asyncio.sleep(_AFTER_FAILURE)
             except Exception:
-                _log.exception("agent %s could not look for its work; trying again", self.agent_id)
+                log("client").exception("agent %s could not look for its work; trying again", self.agent_id)
                 await asyncio.sleep(_AFTER_FAILURE)
 
     async def _hand_out_messages(self) -> None:
@@ -165,7 +163,7 @@ class AgentClient(AsyncAgent):
             try:
                 await _called(self._on_message, message)
             except Exception:
-                _log.exception("the handler of message %s failed", message.id)
+                log("client").exception("the handler of message %s failed", message.id)
             await self.mark_read(message)
 
     async def _hand_out_tasks(self) -> None:
@@ -199,7 +197,7 @@ class AgentClient(AsyncAgent):
             await self._given_back(task)
             raise
         except Exception as error:
-            _log.exception("the handler of task %s failed", task.id)
+            log("client").exception("the handler of task %s failed", task.id)
             if task.id in self.held:
                 await self._failed(task, f"{type(error).__name__}: {error}")
 
@@ -207,7 +205,7 @@ class AgentClient(AsyncAgent):
         try:
             await self.fail_task(task, error)
         except (ConflictError, LeaseLostError, UnavailableError) as late:
-            _log.warning("the failure of task %s could not be noted: %s", task.id, late)
+            log("client").warning("the failure of task %s could not be noted: %s", task.id, late)
 
     async def _given_back(self, task: Task) -> None:
         """A task whose handler is cut off is there for others at once."""

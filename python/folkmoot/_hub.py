@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +18,6 @@ from .types import Entry
 
 if TYPE_CHECKING:
     from ._agent import Agent
-
-_log = logging.getLogger("folkmoot.hub")
 
 # How often `memory.update` tries: past it, something else is wrong.
 _TRIES = 1_000
@@ -41,7 +36,10 @@ def open_native(
         raise InvalidInputError(
             f"path: must be text or a path; got {path!r}", details={"field": "path", "value": repr(path)}
         ) from None
-    toml = None if config_file is None else Path(config_file).read_text(encoding="utf-8")
+    toml = None
+    if config_file is not None:
+        with open(config_file, encoding="utf-8") as file:
+            toml = file.read()
     return NativeHub.open(path, config, toml, environment)
 
 
@@ -66,6 +64,8 @@ def reduced(kind: type[Any], path: str, options: dict[str, Any]) -> tuple[Any, .
 
 def here() -> dict[str, Any]:
     """Where this process runs, as an agent's location."""
+    import socket  # takes longer to import than all of folkmoot
+
     return {"host": socket.gethostname() or None, "pid": os.getpid()}
 
 
@@ -314,4 +314,4 @@ def _handle(subscription: Subscription, handler: Callable[[Item], object]) -> No
         try:
             handler(item)
         except Exception:
-            _log.exception("the handler of %s failed", getattr(item, "kind", item))
+            _process.log("hub").exception("the handler of %s failed", getattr(item, "kind", item))
