@@ -8,6 +8,8 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use folkmoot_engine::seams::{Point, Seams};
 use folkmoot_engine::{Code, Durability, Error, Hub, HubConfig, memory};
@@ -166,9 +168,23 @@ fn a_read_that_fails_in_a_batch_leaves_the_rest_of_it_whole() {
     let mut refused = 0;
     for nth in 1..60 {
         // Opened anew, everything has to be read from the file.
-        let hub = Hub::open_with(folder.path().join("hub.db"), config(), seams(&vfs)).unwrap();
-        vfs.fail_next(FaultOp::Read, nth, FaultCode::Io);
+        let slow = Arc::new(AtomicBool::new(true));
+        let is_slow = slow.clone();
+        let hold_back = move |point| {
+            if point == Point::BeforeCommit && is_slow.swap(false, Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Ok(())
+        };
+        let seams = Seams { fault: Some(Arc::new(hold_back)), ..seams(&vfs) };
+        let hub = Hub::open_with(folder.path().join("hub.db"), config(), seams).unwrap();
         std::thread::scope(|scope| {
+            // The first commit takes its time; what comes meanwhile is one batch.
+            scope.spawn(|| set(&hub, 1_000, nth).unwrap());
+            while slow.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            vfs.fail_next(FaultOp::Read, nth, FaultCode::Io);
             for (key, version) in versions.iter_mut().enumerate() {
                 let (hub, set) = (&hub, &set);
                 scope.spawn(move || *version += u64::from(set(hub, key as u64, nth).is_ok()));
