@@ -12,28 +12,56 @@ __all__ = [
     "AccessSet",
     "Agent",
     "AgentPage",
+    "AgentStats",
     "AgentView",
+    "AnswerTimes",
+    "Asked",
+    "Attachment",
     "Beaten",
+    "Bucket",
+    "Column",
+    "Columns",
     "Consumer",
     "Difference",
+    "Digest",
     "Entry",
     "EventPage",
     "Filter",
     "Gap",
     "HubStats",
+    "InboxPage",
+    "LastChange",
     "Location",
+    "LogLine",
+    "Mark",
+    "Marked",
     "MemoryFound",
     "MemoryHit",
     "MemoryMany",
     "MemoryPage",
     "MemoryVersions",
+    "Message",
+    "MessageFound",
+    "MessageHit",
+    "MessagePage",
+    "Participant",
     "Performance",
     "Presence",
     "PresenceList",
     "PublishedEvent",
+    "Reaction",
+    "Renewed",
+    "StatsOf",
     "StatusOf",
+    "Step",
+    "Task",
+    "TaskHistory",
+    "Tasks",
+    "ThreadPage",
+    "TypeStats",
     "UpdateRecorded",
     "Updated",
+    "Waited",
 ]
 
 
@@ -100,6 +128,27 @@ class AgentPage(Record):
     """Give this as `cursor` for the next page; null at the end."""
 
 
+class AgentStats(Record):
+    """What one agent sent and got."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    sent: int
+    """Messages that it sent."""
+
+    received: int
+    """Messages that were for it by name."""
+
+    first_active: str | None
+    """When it sent the first one; null when it sent none."""
+
+    last_active: str | None
+    """When it sent the last one."""
+
+
 class AgentView(Record):
     """An agent with its presence."""
 
@@ -112,6 +161,57 @@ class AgentView(Record):
     """What it does."""
 
 
+class AnswerTimes(Record):
+    """How long questions wait: from a message of type `question` to the first reply by someone else."""
+
+    __slots__ = ()
+
+    answered: int
+    """Questions that were answered."""
+
+    unanswered: int
+    """Questions that were not."""
+
+    mean_seconds: float | None
+    """Mean seconds; null when none was answered."""
+
+    p50_seconds: float | None
+    """Half were answered within this many seconds."""
+
+    p95_seconds: float | None
+    """95 of 100 were answered within this many seconds."""
+
+
+class Asked(Record):
+    """Answer of `message.ask`."""
+
+    __slots__ = ()
+
+    question: Message
+    """The question as it was sent."""
+
+    answer: Message | None
+    """The first answer; null when the time was up. One that comes later is in the inbox."""
+
+
+class Attachment(Record):
+    """Something that goes with a message, by reference: the hub does not keep it."""
+
+    __slots__ = ()
+
+    name: str
+    """What it is called, 1–256 bytes."""
+
+    uri: str
+    """Where it is, 1–2,048 bytes."""
+
+    bytes: int | None
+    """Its size in bytes."""
+
+    media_type: str | None
+    """Its media type, such as `text/markdown`."""
+
+
 class Beaten(Record):
     """Answer of `agent.heartbeat`."""
 
@@ -122,6 +222,45 @@ class Beaten(Record):
 
     ttl_seconds: float
     """Seconds within which the next heartbeat must come."""
+
+
+class Bucket(Record):
+    """A span of time."""
+
+    __slots__ = ()
+
+    start: str
+    """When it begins."""
+
+    count: int
+    """Messages sent in it."""
+
+
+class Column(Record):
+    """One column of a board."""
+
+    __slots__ = ()
+
+    status: Literal["blocked", "ready", "claimed", "in_progress", "completed", "failed", "cancelled"]
+    """The status."""
+
+    count: int
+    """How many tasks stand here."""
+
+    tasks: list[Task]
+    """The newest of them."""
+
+
+class Columns(Record):
+    """Tasks in columns by status."""
+
+    __slots__ = ()
+
+    columns: list[Column]
+    """One column for each status, in the order of a task's life."""
+
+    total: int
+    """How many tasks there are in all."""
 
 
 class Consumer(Record):
@@ -157,6 +296,42 @@ class Difference(Record):
     """A JSON patch (RFC 6902) that makes the newer value of the older one."""
 
 
+class Digest(Record):
+    """Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model."""
+
+    __slots__ = ()
+
+    method: str
+    """Always `extractive`: what follows was taken out of the messages; nothing was rephrased."""
+
+    message_count: int
+    """How many messages there are."""
+
+    participants: list[Participant]
+    """Who sent them, the busiest first."""
+
+    by_type: dict[str, int]
+    """How many there are of each type."""
+
+    first: Message
+    """The first message."""
+
+    last: Message
+    """The last message."""
+
+    most_reacted: list[Message]
+    """Up to three messages with the most reactions, the most first; redacted ones are left out."""
+
+    summary: str
+    """All this in a few sentences, which say what they are."""
+
+    session_id: str | None
+    """The session, when it is of one."""
+
+    thread_id: str | None
+    """The thread, when it is of one."""
+
+
 class Entry(Record):
     """One version of a key."""
 
@@ -177,6 +352,9 @@ class Entry(Record):
     updated_at: str
     """When this version was made."""
 
+    seq: int
+    """The `seq` of the event that made this version."""
+
     created_by: str | None
     """Who made the key."""
 
@@ -185,6 +363,9 @@ class Entry(Record):
 
     expires_at: str | None
     """When the key ends by itself."""
+
+    previous_seq: int | None
+    """The `seq` of the event that made the version before; null for the first."""
 
     updated_by: str | None
     """Who made this version."""
@@ -271,6 +452,39 @@ class HubStats(Record):
     """The time of the newest durable event."""
 
 
+class InboxPage(Record):
+    """Answer of `message.inbox`."""
+
+    __slots__ = ()
+
+    messages: list[Message]
+    """First what is unread, the oldest first; then what was read, the newest first. `read` says which."""
+
+    unread: int
+    """How many are unread in all; counted up to 1,000 past the page."""
+
+    omitted: int
+    """How many of the page were left out for `max_tokens`. They stay as they are, read or unread."""
+
+
+class LastChange(Record):
+    """What last changed a message."""
+
+    __slots__ = ()
+
+    what: str
+    """`edited`, `redacted`, `reacted`, `unreacted` or `acknowledged`."""
+
+    at: str
+    """When."""
+
+    agent_id: str | None
+    """The agent that did it; null for the process or an operator."""
+
+    reaction: str | None
+    """The reaction that was given or taken back."""
+
+
 class Location(Record):
     """Where an agent runs."""
 
@@ -284,6 +498,42 @@ class Location(Record):
 
     workspace: str | None
     """The folder or workspace."""
+
+
+class LogLine(Record):
+    """One line of a task's log."""
+
+    __slots__ = ()
+
+    timestamp: str
+    """When."""
+
+    level: str
+    """`info` unless said otherwise."""
+
+    message: str
+    """What."""
+
+
+class Mark(Record):
+    """A message and when it was sent."""
+
+    __slots__ = ()
+
+    message_id: str
+    """The message."""
+
+    timestamp: str
+    """When it was sent."""
+
+
+class Marked(Record):
+    """Answer of `message.mark_read`."""
+
+    __slots__ = ()
+
+    marked: int
+    """How many had not been marked before."""
 
 
 class MemoryFound(Record):
@@ -335,6 +585,165 @@ class MemoryVersions(Record):
 
     versions: list[Entry]
     """The versions that are kept, newest first; deletions among them."""
+
+
+class Message(Record):
+    """A message with both its sides."""
+
+    __slots__ = ()
+
+    message_id: str
+    """Its id."""
+
+    seq: int
+    """The `seq` of the event that sent it: its place in the order of the hub."""
+
+    conversation_thread_id: str
+    """The thread it belongs to."""
+
+    message_type: str
+    """One of [`STANDARD_TYPES`], or another word."""
+
+    content: str
+    """What is said; empty once redacted."""
+
+    importance: Literal["low", "normal", "high", "urgent"]
+    """How much it matters."""
+
+    ack_required: bool
+    """Whether its recipients are asked to acknowledge it."""
+
+    sender_id: str
+    """Who sent it."""
+
+    audience: Literal["agents", "session", "all"]
+    """For whom it is: `agents`, `session` or `all`."""
+
+    metadata: Any
+    """A JSON object of the user's own."""
+
+    attachments: list[Attachment]
+    """What goes with it, by reference."""
+
+    timestamp: str
+    """When it was sent."""
+
+    redacted: bool
+    """Whether its content was taken back."""
+
+    reactions: list[Reaction]
+    """Reactions, in the order in which they were first given."""
+
+    acknowledged_by: list[str]
+    """The agents that acknowledged it, in that order."""
+
+    channel: str | None
+    """The channel of the session."""
+
+    edited_at: str | None
+    """When its content was last edited."""
+
+    last_change: LastChange | None
+    """What last changed it; left out while nothing has."""
+
+    read: bool | None
+    """In an inbox: whether its owner has read it. Left out elsewhere."""
+
+    recipient_id: str | None
+    """Its recipient, when there is exactly one."""
+
+    recipient_name: str | None
+    """The one recipient's name."""
+
+    recipient_role: str | None
+    """The one recipient's role."""
+
+    recipient_specialization: str | None
+    """The one recipient's specialization."""
+
+    recipients: list[str] | None
+    """Its recipients, when there are several; else null."""
+
+    redacted_at: str | None
+    """When it was taken back."""
+
+    redaction_reason: str | None
+    """Why it was taken back."""
+
+    reply_to: str | None
+    """The message it answers."""
+
+    sender_name: str | None
+    """The sender's name."""
+
+    sender_role: str | None
+    """The sender's role when it was sent."""
+
+    sender_specialization: str | None
+    """The sender's specialization."""
+
+    session_id: str | None
+    """The session it is of, here or outside the hub."""
+
+    task_id: str | None
+    """The task (execution) it is about."""
+
+
+class MessageFound(Record):
+    """Answer of `message.search`."""
+
+    __slots__ = ()
+
+    hits: list[MessageHit]
+    """The best first."""
+
+    omitted: int
+    """How many of them were left out for `max_tokens`."""
+
+
+class MessageHit(Record):
+    """One message that was found."""
+
+    __slots__ = ()
+
+    message: Message
+    """The message."""
+
+    highlight: str
+    """Where the words stand, each between `**` and `**`; a longer content is cut, shown by `…`."""
+
+
+class MessagePage(Record):
+    """A page of messages."""
+
+    __slots__ = ()
+
+    messages: list[Message]
+    """The messages, newest first."""
+
+    omitted: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
+
+class Participant(Record):
+    """Who took part."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    sent: int
+    """How many of the messages it sent."""
+
+    name: str | None
+    """Its name."""
+
+    role: str | None
+    """Its role."""
 
 
 class Performance(Record):
@@ -436,6 +845,60 @@ class PublishedEvent(Record):
     """Its type."""
 
 
+class Reaction(Record):
+    """One reaction to a message, with who gave it."""
+
+    __slots__ = ()
+
+    reaction: str
+    """An emoji or a word."""
+
+    count: int
+    """How many agents gave it."""
+
+    agents: list[str]
+    """The agents, in the order in which they gave it."""
+
+
+class Renewed(Record):
+    """Answer of `task.renew`."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    lease_seconds: float
+    """Seconds that the lease lasts from now on."""
+
+
+class StatsOf(Record):
+    """Answer of `message.stats`."""
+
+    __slots__ = ()
+
+    total: int
+    """How many messages there are."""
+
+    broadcasts: int
+    """How many of them were for all."""
+
+    by_type: list[TypeStats]
+    """By type, the most frequent first; at most 1,000 types."""
+
+    by_agent: list[AgentStats]
+    """By agent, the busiest first; at most 1,000 agents."""
+
+    bucket_seconds: float
+    """Seconds of a bucket."""
+
+    buckets: list[Bucket]
+    """By time, oldest first; spans in which nothing was sent are left out."""
+
+    answers: AnswerTimes
+    """How long questions wait for their first answer."""
+
+
 class StatusOf(Record):
     """How the hub is."""
 
@@ -472,6 +935,198 @@ class StatusOf(Record):
     """The time of the hub's clock."""
 
 
+class Step(Record):
+    """One step in the history of who held a task."""
+
+    __slots__ = ()
+
+    at: str
+    """When."""
+
+    what: str
+    """`assigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`."""
+
+    agent_id: str | None
+    """The agent that held it, or for whom it was reserved."""
+
+    reason: str | None
+    """Why."""
+
+    token: int | None
+    """The fencing token of that claim."""
+
+
+class Task(Record):
+    """A task."""
+
+    __slots__ = ()
+
+    task_id: str
+    """Its id."""
+
+    created_seq: int
+    """The `seq` of the event that created it: its age in the order of the hub."""
+
+    title: str
+    """A line that says what it is."""
+
+    status: Literal["blocked", "ready", "claimed", "in_progress", "completed", "failed", "cancelled"]
+    """Where it stands."""
+
+    priority: int
+    """0 to 9, higher first."""
+
+    requires: list[str]
+    """Capabilities that its agent must have."""
+
+    depends_on: list[str]
+    """Tasks that must complete first."""
+
+    on_dependency_failure: Literal["block", "fail", "ignore"]
+    """What happens when one of those fails."""
+
+    creator_id: str
+    """Who made it."""
+
+    requirements: Any
+    """Whatever its agent must know, as a JSON object."""
+
+    token: int
+    """The fencing token of the newest claim; 0 before the first."""
+
+    attempts: int
+    """Claims so far that were not given back."""
+
+    max_attempts: int
+    """Claims after which it fails for good."""
+
+    progress: float
+    """0 to 100."""
+
+    result: Any
+    """What came out."""
+
+    dead_letter: bool
+    """Whether it failed for want of attempts."""
+
+    log: list[LogLine]
+    """The newest 100 lines of its log."""
+
+    history: list[Step]
+    """The newest 100 steps of who held it."""
+
+    created_at: str
+    """When it was made."""
+
+    updated_at: str
+    """When it last changed."""
+
+    agent_id: str | None
+    """Who holds it, or for whom it is reserved; who held it last once it has ended."""
+
+    claimed_at: str | None
+    """When it was claimed last."""
+
+    description: str | None
+    """More about it."""
+
+    due_date: str | None
+    """When it should be done."""
+
+    ended_at: str | None
+    """When it ended."""
+
+    error: str | None
+    """What went wrong last."""
+
+    estimated_completion: str | None
+    """When it may be done, from its progress over time."""
+
+    estimated_duration: float | None
+    """Seconds it was expected to take."""
+
+    lease_seconds: float | None
+    """Seconds that the lease lasts without a sign of life."""
+
+    parent_id: str | None
+    """The task it is a part of."""
+
+    phase: str | None
+    """What is being done, in a word."""
+
+    retry_at: str | None
+    """Until when it is not tried again after a failure."""
+
+    session_id: str | None
+    """The session it belongs to."""
+
+
+class TaskHistory(Record):
+    """Who held a task when, and what it logged."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    steps: list[Step]
+    """The newest 100 steps, oldest first."""
+
+    log: list[LogLine]
+    """The newest 100 lines of its log, oldest first."""
+
+
+class Tasks(Record):
+    """Some tasks."""
+
+    __slots__ = ()
+
+    tasks: list[Task]
+    """The tasks."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
+
+class ThreadPage(Record):
+    """Answer of `thread.get`."""
+
+    __slots__ = ()
+
+    thread_id: str
+    """The thread."""
+
+    messages: list[Message]
+    """Its newest messages, the oldest of them first."""
+
+    message_count: int
+    """How many messages it has."""
+
+    omitted: int
+    """How many older ones were left out, for `limit` or `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for older messages; null at the start of the thread."""
+
+
+class TypeStats(Record):
+    """One type of messages."""
+
+    __slots__ = ()
+
+    message_type: str
+    """The type."""
+
+    count: int
+    """How many there are."""
+
+    first: Mark
+    """The first one."""
+
+    last: Mark
+    """The last one."""
+
+
 class UpdateRecorded(Record):
     """Answer of `memory.record_update`."""
 
@@ -488,6 +1143,21 @@ class Updated(Record):
 
     accepted: bool
     """Always true: the update was taken."""
+
+
+class Waited(Record):
+    """Answer of `task.wait`."""
+
+    __slots__ = ()
+
+    ended: bool
+    """Whether it has ended."""
+
+    task: Task
+    """The task as it stands."""
+
+    timestamp: str
+    """When this was so."""
 
 
 AccessSet._shape = {
@@ -511,13 +1181,50 @@ AgentPage._shape = {
     "agents": [AgentView],
     "next_cursor": None,
 }
+AgentStats._shape = {
+    "agent_id": None,
+    "sent": None,
+    "received": None,
+    "first_active": None,
+    "last_active": None,
+}
 AgentView._shape = {
     "agent": Agent,
     "presence": Presence,
 }
+AnswerTimes._shape = {
+    "answered": None,
+    "unanswered": None,
+    "mean_seconds": None,
+    "p50_seconds": None,
+    "p95_seconds": None,
+}
+Asked._shape = {
+    "question": Message,
+    "answer": Message,
+}
+Attachment._shape = {
+    "name": None,
+    "uri": None,
+    "bytes": None,
+    "media_type": None,
+}
 Beaten._shape = {
     "status": None,
     "ttl_seconds": None,
+}
+Bucket._shape = {
+    "start": None,
+    "count": None,
+}
+Column._shape = {
+    "status": None,
+    "count": None,
+    "tasks": [Task],
+}
+Columns._shape = {
+    "columns": [Column],
+    "total": None,
 }
 Consumer._shape = {
     "name": None,
@@ -530,15 +1237,29 @@ Difference._shape = {
     "to": Entry,
     "patch": None,
 }
+Digest._shape = {
+    "method": None,
+    "message_count": None,
+    "participants": [Participant],
+    "by_type": None,
+    "first": Message,
+    "last": Message,
+    "most_reacted": [Message],
+    "summary": None,
+    "session_id": None,
+    "thread_id": None,
+}
 Entry._shape = {
     "key": None,
     "value": None,
     "version": None,
     "created_at": None,
     "updated_at": None,
+    "seq": None,
     "created_by": None,
     "deleted": None,
     "expires_at": None,
+    "previous_seq": None,
     "updated_by": None,
 }
 EventPage._shape = {
@@ -568,10 +1289,33 @@ HubStats._shape = {
     "events": None,
     "last_event_at": None,
 }
+InboxPage._shape = {
+    "messages": [Message],
+    "unread": None,
+    "omitted": None,
+}
+LastChange._shape = {
+    "what": None,
+    "at": None,
+    "agent_id": None,
+    "reaction": None,
+}
 Location._shape = {
     "host": None,
     "pid": None,
     "workspace": None,
+}
+LogLine._shape = {
+    "timestamp": None,
+    "level": None,
+    "message": None,
+}
+Mark._shape = {
+    "message_id": None,
+    "timestamp": None,
+}
+Marked._shape = {
+    "marked": None,
 }
 MemoryFound._shape = {
     "hits": [MemoryHit],
@@ -589,6 +1333,59 @@ MemoryPage._shape = {
 }
 MemoryVersions._shape = {
     "versions": [Entry],
+}
+Message._shape = {
+    "message_id": None,
+    "seq": None,
+    "conversation_thread_id": None,
+    "message_type": None,
+    "content": None,
+    "importance": None,
+    "ack_required": None,
+    "sender_id": None,
+    "audience": None,
+    "metadata": None,
+    "attachments": [Attachment],
+    "timestamp": None,
+    "redacted": None,
+    "reactions": [Reaction],
+    "acknowledged_by": None,
+    "channel": None,
+    "edited_at": None,
+    "last_change": LastChange,
+    "read": None,
+    "recipient_id": None,
+    "recipient_name": None,
+    "recipient_role": None,
+    "recipient_specialization": None,
+    "recipients": None,
+    "redacted_at": None,
+    "redaction_reason": None,
+    "reply_to": None,
+    "sender_name": None,
+    "sender_role": None,
+    "sender_specialization": None,
+    "session_id": None,
+    "task_id": None,
+}
+MessageFound._shape = {
+    "hits": [MessageHit],
+    "omitted": None,
+}
+MessageHit._shape = {
+    "message": Message,
+    "highlight": None,
+}
+MessagePage._shape = {
+    "messages": [Message],
+    "omitted": None,
+    "next_cursor": None,
+}
+Participant._shape = {
+    "agent_id": None,
+    "sent": None,
+    "name": None,
+    "role": None,
 }
 Performance._shape = {
     "tasks_done": None,
@@ -623,6 +1420,24 @@ PublishedEvent._shape = {
     "seq": None,
     "event_type": None,
 }
+Reaction._shape = {
+    "reaction": None,
+    "count": None,
+    "agents": None,
+}
+Renewed._shape = {
+    "task_id": None,
+    "lease_seconds": None,
+}
+StatsOf._shape = {
+    "total": None,
+    "broadcasts": None,
+    "by_type": [TypeStats],
+    "by_agent": [AgentStats],
+    "bucket_seconds": None,
+    "buckets": [Bucket],
+    "answers": AnswerTimes,
+}
 StatusOf._shape = {
     "version": None,
     "path": None,
@@ -635,11 +1450,80 @@ StatusOf._shape = {
     "coalesced": None,
     "time": None,
 }
+Step._shape = {
+    "at": None,
+    "what": None,
+    "agent_id": None,
+    "reason": None,
+    "token": None,
+}
+Task._shape = {
+    "task_id": None,
+    "created_seq": None,
+    "title": None,
+    "status": None,
+    "priority": None,
+    "requires": None,
+    "depends_on": None,
+    "on_dependency_failure": None,
+    "creator_id": None,
+    "requirements": None,
+    "token": None,
+    "attempts": None,
+    "max_attempts": None,
+    "progress": None,
+    "result": None,
+    "dead_letter": None,
+    "log": [LogLine],
+    "history": [Step],
+    "created_at": None,
+    "updated_at": None,
+    "agent_id": None,
+    "claimed_at": None,
+    "description": None,
+    "due_date": None,
+    "ended_at": None,
+    "error": None,
+    "estimated_completion": None,
+    "estimated_duration": None,
+    "lease_seconds": None,
+    "parent_id": None,
+    "phase": None,
+    "retry_at": None,
+    "session_id": None,
+}
+TaskHistory._shape = {
+    "task_id": None,
+    "steps": [Step],
+    "log": [LogLine],
+}
+Tasks._shape = {
+    "tasks": [Task],
+    "next_cursor": None,
+}
+ThreadPage._shape = {
+    "thread_id": None,
+    "messages": [Message],
+    "message_count": None,
+    "omitted": None,
+    "next_cursor": None,
+}
+TypeStats._shape = {
+    "message_type": None,
+    "count": None,
+    "first": Mark,
+    "last": Mark,
+}
 UpdateRecorded._shape = {
     "seq": None,
 }
 Updated._shape = {
     "accepted": None,
+}
+Waited._shape = {
+    "ended": None,
+    "task": Task,
+    "timestamp": None,
 }
 
 ANSWERS: dict[str, Any] = {
@@ -652,6 +1536,24 @@ ANSWERS: dict[str, Any] = {
     "presence.update": Updated,
     "presence.list": PresenceList,
     "presence.get": Presence,
+    "task.create": Task,
+    "task.create_many": Tasks,
+    "task.get": Task,
+    "task.list": Tasks,
+    "task.board": Columns,
+    "task.history": TaskHistory,
+    "task.claim": Task,
+    "task.claim_many": Tasks,
+    "task.renew": Renewed,
+    "task.progress": Task,
+    "task.complete": Task,
+    "task.complete_many": Tasks,
+    "task.fail": Task,
+    "task.release": Task,
+    "task.cancel": Tasks,
+    "task.assign": Task,
+    "task.update": Task,
+    "task.wait": Waited,
     "memory.set": Entry,
     "memory.get": Entry,
     "memory.get_many": MemoryMany,
@@ -665,6 +1567,21 @@ ANSWERS: dict[str, Any] = {
     "memory.increment": Entry,
     "memory.set_access": AccessSet,
     "memory.record_update": UpdateRecorded,
+    "message.send": Message,
+    "message.get": Message,
+    "message.list": MessagePage,
+    "message.inbox": InboxPage,
+    "message.mark_read": Marked,
+    "message.ack": Message,
+    "message.ask": Asked,
+    "message.react": Message,
+    "message.unreact": Message,
+    "message.edit": Message,
+    "message.redact": Message,
+    "message.search": MessageFound,
+    "message.stats": StatsOf,
+    "thread.get": ThreadPage,
+    "thread.summarize": Digest,
     "event.publish": PublishedEvent,
     "event.read": EventPage,
     "consumer.open": Consumer,

@@ -14,7 +14,7 @@ pub enum Way {
     Async,
 }
 
-/// Fields that say who acts: an agent's handle fills them in where they are required.
+/// Fields that say who acts: an agent's handle fills them in where they are required, or go with a token.
 const ACTORS: &[&str] = &["agent_id", "sender_id", "creator_id", "source_agent"];
 
 /// The noun whose operations stand on the hub itself.
@@ -23,6 +23,7 @@ const HUB: &str = "hub";
 const IMPORTS: &str = "
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -31,7 +32,7 @@ from . import types as t
 ";
 
 pub fn module(table: &Table, way: Way) -> String {
-    let mut out = python::HEAD.to_owned();
+    let mut out = python::HEAD.to_owned() + "# mypy: disable-error-code=\"no-any-return\"\n";
     out += match way {
         Way::Sync => "\"\"\"The operations of a hub, by noun.\"\"\"\n",
         Way::Async => "\"\"\"The operations of a hub, by noun, for event loops.\"\"\"\n",
@@ -80,14 +81,22 @@ fn operations(table: &Table, way: Way) -> String {
 /// Which required field says who acts, by operation.
 fn actors(table: &Table) -> String {
     let mut out =
-        "\n\n# The required field that says who acts, by operation.\nACTORS: dict[str, str] = {\n".to_owned();
+        "\n\n# The field that says who acts, by operation.\nACTORS: dict[str, str] = {\n".to_owned();
     for row in &table.rows {
-        let actor = row.input.iter().find(|field| field.required && ACTORS.contains(&field.name.as_str()));
-        if let Some(actor) = actor.filter(|_| row.operation.name != "task.assign") {
+        let takes_token = row.input.iter().any(|field| field.name == "token");
+        let actor = row
+            .input
+            .iter()
+            .find(|field| (field.required || takes_token) && ACTORS.contains(&field.name.as_str()));
+        if let Some(actor) = actor {
             let _ = writeln!(out, "    \"{}\": \"{}\",", row.operation.name, actor.name);
         }
     }
-    out + "}\n"
+    out += "}\n\n# The operations that take the token of a claim.\nTOKENS = frozenset(\n    {\n";
+    for row in table.rows.iter().filter(|row| row.input.iter().any(|field| field.name == "token")) {
+        let _ = writeln!(out, "        \"{}\",", row.operation.name);
+    }
+    out + "    }\n)\n"
 }
 
 fn method(table: &Table, row: &Row, way: Way) -> String {
@@ -95,20 +104,31 @@ fn method(table: &Table, row: &Row, way: Way) -> String {
     let define = if way == Way::Async { "async def" } else { "def" };
     let mut out = format!("\n    {define} {}(\n        self,\n", python::name(operation.verb()));
     let (required, optional): (Vec<&Field>, Vec<&Field>) = row.input.iter().partition(|field| field.required);
+    let (placed, named): (Vec<&Field>, Vec<&Field>) =
+        optional.iter().partition(|field| has_place(row, field));
     for field in &required {
         let _ = writeln!(out, "        {}: {},", python::name(&field.name), python::given(&field.kind));
     }
-    if !optional.is_empty() {
+    placed.iter().for_each(|field| out += &optional_parameter(field));
+    if !named.is_empty() {
         out += "        *,\n";
     }
-    for field in &optional {
-        let kind = python::given(&field.kind.without_null());
-        let kind = if kind == "Any" { kind } else { format!("{kind} | None") };
-        let _ = writeln!(out, "        {}: {kind} = None,", python::name(&field.name));
-    }
+    named.iter().for_each(|field| out += &optional_parameter(field));
     let _ = writeln!(out, "    ) -> {}:", python::answered(&row.answer, "t."));
     out += &docstring(table, row);
     out + &direct(row, way).unwrap_or_else(|| body(&required, &optional, operation.name, way))
+}
+
+/// Whoever holds a lease says so right after the required fields: `complete(task_id, agent_id, token)`.
+fn has_place(row: &Row, field: &Field) -> bool {
+    let takes_token = row.input.iter().any(|field| field.name == "token");
+    takes_token && matches!(field.name.as_str(), "agent_id" | "token")
+}
+
+fn optional_parameter(field: &Field) -> String {
+    let kind = python::given(&field.kind.without_null());
+    let kind = if kind == "Any" { kind } else { format!("{kind} | None") };
+    format!("        {}: {kind} = None,\n", python::name(&field.name))
 }
 
 fn body(required: &[&Field], optional: &[&Field], operation: &str, way: Way) -> String {

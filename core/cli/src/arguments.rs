@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use folkmoot::{Error, Filter};
 
+use crate::demo::arguments::{DemoArgs, RoleArgs};
 use crate::failure::Failure;
 
 const AFTER: &str = "\
@@ -28,6 +29,8 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show a team at work: processes survey a folder together, and one of them is killed on the way
+    Demo(DemoArgs),
     /// Follow what happens in a hub, live
     Watch(WatchArgs),
     /// Count the agents, tasks, messages, keys and events of a hub
@@ -38,17 +41,22 @@ pub enum Command {
     Check(CheckArgs),
     /// Copy a hub into a new file while it is in use
     Backup(BackupArgs),
+    /// One process of the demo.
+    #[command(hide = true)]
+    DemoRole(RoleArgs),
 }
 
 impl Command {
     /// Whether a program reads the answer, and so the errors.
     pub fn wants_json(&self) -> bool {
         match self {
+            Command::Demo(args) => args.json,
             Command::Watch(args) => args.json,
             Command::Stats(args) => args.json,
             Command::Export(args) => args.json,
             Command::Check(args) => args.json,
             Command::Backup(args) => args.json,
+            Command::DemoRole(_) => false,
         }
     }
 }

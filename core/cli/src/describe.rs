@@ -81,7 +81,7 @@ pub fn words(event: &Event) -> String {
     let data = event.data.to_value();
     let text = match event.kind.split_once('.').unwrap_or((&event.kind, "")) {
         ("agent", "status") => everyone(&data),
-        ("agent", _) => agent(&data),
+        ("agent", verb) => agent(verb, &data),
         ("presence", _) => presence(&data),
         ("task", verb) => task(verb, &data),
         ("message", verb) => message(verb, &data),
@@ -109,6 +109,18 @@ fn compact(data: &Value) -> String {
     }
 }
 
+/// The fields of an object in words, without what is nested in it: `files 78, lines 14172`.
+fn flat(data: &Value) -> String {
+    let Value::Object(fields) = data else { return compact(data) };
+    let simple = |value: &Value| !value.is_object() && !value.is_array();
+    let parts: Vec<String> = fields
+        .iter()
+        .filter(|(_, value)| simple(value))
+        .map(|(name, value)| format!("{} {}", name.replace('_', " "), compact(value)))
+        .collect();
+    if parts.is_empty() { compact(data) } else { parts.join(", ") }
+}
+
 fn everyone(data: &Value) -> String {
     let agents = data.get("agents").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let of = |agent| {
@@ -118,21 +130,21 @@ fn everyone(data: &Value) -> String {
     parts.join(", ")
 }
 
-fn agent(data: &Value) -> String {
-    let profile = data.get("agent").unwrap_or(&Value::Null);
-    let status = data.get("presence").and_then(|presence| text(presence, "status")).unwrap_or("?");
-    let mut parts = vec![status.to_owned()];
-    if let Some(detail) = data.get("presence").and_then(|presence| text(presence, "status_detail")) {
-        parts.push(detail.to_owned());
+fn agent(verb: &str, data: &Value) -> String {
+    let (profile, presence) = (data.get("agent"), data.get("presence"));
+    let of = |part: Option<&Value>, field| part.and_then(|part| text(part, field)).map(str::to_owned);
+    if verb == "left" {
+        return match text(data, "reason") {
+            Some("closed") => "its process closed the hub".to_owned(),
+            Some("lapsed") => "nothing was heard of it any more".to_owned(),
+            other => other.unwrap_or_default().to_owned(),
+        };
     }
-    if let Some(reason) = text(data, "reason") {
-        parts.push(format!("({reason})"));
-    }
-    if let Some(role) = text(profile, "role") {
-        parts.push(format!("as {role}"));
-    }
-    let able = profile.get("capabilities").and_then(Value::as_object);
-    if let Some(able) = able.filter(|able| !able.is_empty()) {
+    let mut parts = vec![of(presence, "status").unwrap_or_default()];
+    parts.extend(of(presence, "status_detail"));
+    parts.extend(of(profile, "role").map(|role| format!("as {role}")));
+    let able = profile.and_then(|profile| profile.get("capabilities")).and_then(Value::as_object);
+    if let Some(able) = able.filter(|able| verb == "joined" && !able.is_empty()) {
         parts.push(format!("can {}", able.keys().cloned().collect::<Vec<_>>().join(", ")));
     }
     parts.join(" ")
@@ -153,40 +165,42 @@ fn task(verb: &str, data: &Value) -> String {
     let task = data.get("task").unwrap_or(data);
     let title = text(task, "title").unwrap_or("a task");
     let detail = match verb {
-        "progressed" | "progress" | "updated" => {
+        "progressed" => {
             let progress = task.get("progress").and_then(Value::as_f64).unwrap_or(0.0);
             let phase = text(task, "phase").unwrap_or_default();
             format!("{progress:.0} % {phase}")
         }
-        "failed" | "retried" => task.get("error").map(compact).unwrap_or_default(),
-        "completed" => task.get("result").map(compact).unwrap_or_default(),
+        "failed" | "retrying" | "lapsed" => task.get("error").map(compact).unwrap_or_default(),
+        "completed" => task.get("result").map(flat).unwrap_or_default(),
         "created" => {
             let list = task.get("requires").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             let needs: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
             if needs.is_empty() { String::new() } else { format!("needs {}", needs.join(", ")) }
         }
+        "claimed" => match number(task, "attempts") {
+            Some(attempts) if attempts > 1 => format!("attempt {attempts}"),
+            _ => String::new(),
+        },
         _ => text(data, "reason").unwrap_or_default().to_owned(),
     };
     if detail.trim().is_empty() { title.to_owned() } else { format!("{title}: {detail}") }
 }
 
 fn message(verb: &str, data: &Value) -> String {
-    let message = data.get("message").unwrap_or(data);
-    let to = message.get("recipients").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let to: Vec<&str> = to.iter().filter_map(recipient).collect();
-    let to = if to.is_empty() { "all".to_owned() } else { to.join(", ") };
-    let content = message.get("content").map(compact).unwrap_or_default();
-    match verb {
-        "sent" => match text(message, "message_type") {
-            Some(kind) => format!("to {to} ({kind}): {content}"),
-            None => format!("to {to}: {content}"),
-        },
+    let several = data.get("recipients").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let several: Vec<&str> = several.iter().filter_map(Value::as_str).collect();
+    let to = match (text(data, "recipient_id"), text(data, "session_id")) {
+        (Some(one), _) => one.to_owned(),
+        (None, _) if !several.is_empty() => several.join(", "),
+        (None, Some(session)) => session.to_owned(),
+        (None, None) => "all".to_owned(),
+    };
+    let content = data.get("content").map(compact).unwrap_or_default();
+    match (verb, text(data, "message_type")) {
+        ("sent", None | Some("text")) => format!("to {to}: {content}"),
+        ("sent", Some(kind)) => format!("{kind} to {to}: {content}"),
         _ => content,
     }
-}
-
-fn recipient(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| text(value, "agent_id"))
 }
 
 fn memory(verb: &str, event: &Event, data: &Value) -> String {

@@ -13,6 +13,7 @@
 mod arguments;
 mod backup;
 mod check;
+mod demo;
 mod describe;
 mod export;
 mod failure;
@@ -51,12 +52,14 @@ pub fn main_with(args: Vec<OsString>, relaunch: Vec<OsString>) -> i32 {
     }
 }
 
-fn run(command: &Command, _relaunch: &[OsString]) -> Result<(), Failure> {
+fn run(command: &Command, relaunch: &[OsString]) -> Result<(), Failure> {
     match command {
+        Command::Demo(args) => demo::run(args, relaunch),
         Command::Watch(args) => watch::run(args),
         Command::Stats(args) => stats::run(args),
         Command::Export(args) => export::run(args),
         Command::Check(args) => check::run(args),
         Command::Backup(args) => backup::run(args),
+        Command::DemoRole(args) => demo::play(args),
     }
 }

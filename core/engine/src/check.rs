@@ -44,8 +44,9 @@ const TABLES: &[Table] = &[
         name: "message",
         key: "message_id",
         seq: "changed",
-        columns: "seq, sender_id, thread_id, type, time, open, reply_to, body",
+        columns: "seq, sender_id, thread_id, type, time, open, body",
     },
+    Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
     Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
     Table {
         name: "task",

@@ -40,6 +40,11 @@ impl Json {
         Json(RawValue::NULL.to_owned())
     }
 
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        self.text() == "null"
+    }
+
     /// The value, parsed. `null` where the text holds what JSON text may but a value cannot (a lone surrogate).
     pub fn to_value(&self) -> Value {
         serde_json::from_str(self.text()).unwrap_or(Value::Null)

@@ -26,6 +26,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How often the keeper looks, at least and at most.
 const SLOWEST: Duration = Duration::from_secs(1);
 const QUICKEST: Duration = Duration::from_millis(10);
+/// How much longer the keeper waits between two looks for each lease there is.
+const PER_LEASE: Duration = Duration::from_micros(20);
 /// How often retention, expiry and indexes are looked after.
 const SLOW_ROUND: Duration = Duration::from_secs(5);
 /// How much is expired in one go.
@@ -191,6 +193,8 @@ fn expire_leases(core: &Core, now: Duration, grace: Duration) -> Result<Duration
         Ok(leases)
     })?;
     core.leases.keep_only(&leases);
+    // Very many leases end at very many moments: looking at all of them for each would be all this thread does.
+    let least = QUICKEST.max(PER_LEASE * leases.len() as u32);
     let mut wait = SLOWEST;
     for lease in leases {
         let over = Lease { ttl: lease.ttl + grace, ..lease };
@@ -201,7 +205,7 @@ fn expire_leases(core: &Core, now: Duration, grace: Duration) -> Result<Duration
             wait = wait.min(left);
         }
     }
-    Ok(wait)
+    Ok(wait.max(least))
 }
 
 fn expire(core: &Core, lease: &Lease) -> Result<()> {

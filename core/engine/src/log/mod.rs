@@ -169,12 +169,6 @@ fn read_table(db: &Connection, hub: [u8; 6], table: &str, after: u64, limit: usi
     rows.map(|row| Ok(row?)).collect()
 }
 
-/// One durable event by its `seq`.
-pub fn get(db: &Connection, hub: [u8; 6], seq: u64) -> Result<Option<Event>> {
-    let sql = format!("SELECT {COLUMNS} FROM event WHERE seq = ?1");
-    Ok(db.prepare_cached(&sql)?.query_row([seq as i64], |row| from_row(row, hub, false)).optional()?)
-}
-
 fn from_row(row: &Row<'_>, hub: [u8; 6], relaxed: bool) -> rusqlite::Result<Event> {
     let targets: Option<String> = row.get(8)?;
     let data: String = row.get(10)?;

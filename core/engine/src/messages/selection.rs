@@ -84,14 +84,9 @@ impl Selection<'_> {
         clause
     }
 
-    /// The statement that finds `seq` and body of such messages, newest first, and one more than `size` of them. The
-    /// narrowest index leads: that of a thread, a delivery, or the age of all messages.
-    pub fn newest_first(
-        &self,
-        viewer: Option<&str>,
-        before: Option<u64>,
-        size: usize,
-    ) -> (String, Vec<Value>) {
+    /// The statement that finds such messages by the narrowest index: that of a thread, of a delivery, or their age.
+    /// Its columns are `seq` and body.
+    fn statement(&self, viewer: Option<&str>, before: Option<u64>, order: &str) -> (String, Clause) {
         let mut clause = self.columns(viewer);
         let mut audiences = self.audiences().into_iter();
         let leading = if self.thread_id.is_some() { None } else { audiences.next() };
@@ -108,11 +103,25 @@ impl Selection<'_> {
         if let Some(before) = before {
             clause.and(&format!("{seq} < ?"), Value::Integer(i64::try_from(before).unwrap_or(i64::MAX)));
         }
-        let conditions = clause.sql();
+        let sql = format!("SELECT m.seq, m.body FROM {source} WHERE {} ORDER BY {seq} {order}", clause.sql());
+        (sql, clause)
+    }
+
+    /// The statement that finds `seq` and body of such messages, newest first, and one more than `size` of them.
+    pub fn newest_first(
+        &self,
+        viewer: Option<&str>,
+        before: Option<u64>,
+        size: usize,
+    ) -> (String, Vec<Value>) {
+        let (sql, mut clause) = self.statement(viewer, before, "DESC");
         let limit = clause.value(Value::Integer(size as i64 + 1));
-        let sql = format!(
-            "SELECT m.seq, m.body FROM {source} WHERE {conditions} ORDER BY {seq} DESC LIMIT {limit}"
-        );
+        (format!("{sql} LIMIT {limit}"), clause.values)
+    }
+
+    /// The statement that finds `seq` and body of all such messages, oldest first.
+    pub fn oldest_first(&self, viewer: Option<&str>) -> (String, Vec<Value>) {
+        let (sql, clause) = self.statement(viewer, None, "ASC");
         (sql, clause.values)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::params_from_iter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Audience;
 use super::selection::Selection;
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -125,6 +126,7 @@ pub struct AnswerTimes {
 #[derive(Default)]
 struct Counts {
     total: u64,
+    broadcasts: u64,
     types: HashMap<String, TypeStats>,
     agents: HashMap<String, AgentStats>,
     buckets: BTreeMap<i64, u64>,
@@ -132,13 +134,17 @@ struct Counts {
     questions: HashMap<String, (String, Time, Option<f64>)>,
 }
 
-/// One message, without its content.
+/// What of a message is counted.
+#[derive(Deserialize)]
 struct Row {
     message_id: String,
     message_type: String,
     sender_id: String,
-    time: Time,
+    timestamp: Time,
     reply_to: Option<String>,
+    audience: Audience,
+    recipient_id: Option<String>,
+    recipients: Option<Vec<String>>,
 }
 
 impl Query for Stats {
@@ -161,65 +167,17 @@ impl Query for Stats {
         selection.check()?;
         let mut counts = Counts::default();
         let width = (bucket_seconds * 1000.0) as i64;
-        each_message(cx.db, &selection, by.agent_id(), |row| counts.take(row, width))?;
-        let broadcasts = each_delivery(cx.db, &selection, by.agent_id(), |agent_id, received| {
-            counts.agent(agent_id).received = received;
-        })?;
-        Ok(counts.answer(broadcasts, bucket_seconds))
-    }
-}
-
-/// One pass over the messages, oldest first.
-fn each_message(
-    db: &Connection,
-    selection: &Selection<'_>,
-    viewer: Option<&str>,
-    mut take: impl FnMut(Row) -> Result<()>,
-) -> Result<()> {
-    let clause = selection.clause(viewer);
-    let sql = format!(
-        "SELECT m.message_id, m.type, m.sender_id, m.time, m.reply_to FROM message m WHERE {} ORDER BY m.seq",
-        clause.sql()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(clause.values))?;
-    while let Some(row) = rows.next()? {
-        take(Row {
-            message_id: row.get(0)?,
-            message_type: row.get(1)?,
-            sender_id: row.get(2)?,
-            time: Time::from_millis(row.get(3)?),
-            reply_to: row.get(4)?,
-        })?;
-    }
-    Ok(())
-}
-
-/// What each agent got by name; answers how many messages were for all.
-fn each_delivery(
-    db: &Connection,
-    selection: &Selection<'_>,
-    viewer: Option<&str>,
-    mut take: impl FnMut(&str, u64),
-) -> Result<u64> {
-    let clause = selection.clause(viewer);
-    let sql = format!(
-        "SELECT d.audience, count(*) FROM delivery d CROSS JOIN message m ON m.seq = d.seq
-         WHERE (d.audience = '*' OR (d.audience > 'agent:' AND d.audience < 'agent;')) AND {} GROUP BY d.audience",
-        clause.sql()
-    );
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(clause.values))?;
-    let mut broadcasts = 0;
-    while let Some(row) = rows.next()? {
-        let audience = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        let count = row.get::<_, i64>(1)? as u64;
-        match audience.strip_prefix("agent:") {
-            Some(agent_id) => take(agent_id, count),
-            None => broadcasts = count,
+        let (sql, values) = selection.oldest_first(by.agent_id());
+        let mut statement = cx.db.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            let row = serde_json::from_str(body)
+                .map_err(|e| Error::storage(format!("the file is damaged: a message cannot be read: {e}")))?;
+            counts.take(row, width)?;
         }
+        Ok(counts.answer(bucket_seconds))
     }
-    Ok(broadcasts)
 }
 
 impl Counts {
@@ -235,7 +193,11 @@ impl Counts {
 
     fn take(&mut self, row: Row, width: i64) -> Result<()> {
         self.total += 1;
-        let mark = Mark { message_id: row.message_id.clone(), timestamp: row.time };
+        self.broadcasts += u64::from(row.audience == Audience::All);
+        for agent_id in row.recipients.iter().flatten().chain(&row.recipient_id) {
+            self.agent(agent_id).received += 1;
+        }
+        let mark = Mark { message_id: row.message_id.clone(), timestamp: row.timestamp };
         let of_type = self.types.entry(row.message_type.clone()).or_insert_with(|| TypeStats {
             message_type: row.message_type.clone(),
             count: 0,
@@ -246,9 +208,9 @@ impl Counts {
         of_type.last = mark;
         let agent = self.agent(&row.sender_id);
         agent.sent += 1;
-        agent.first_active.get_or_insert(row.time);
-        agent.last_active = Some(row.time);
-        let start = row.time.millis().div_euclid(width) * width;
+        agent.first_active.get_or_insert(row.timestamp);
+        agent.last_active = Some(row.timestamp);
+        let start = row.timestamp.millis().div_euclid(width) * width;
         *self.buckets.entry(start).or_default() += 1;
         if self.buckets.len() as u64 > MOST_BUCKETS {
             let got = self.buckets.len() as u64;
@@ -259,15 +221,15 @@ impl Counts {
             row.reply_to.as_ref().and_then(|id| self.questions.get_mut(id))
             && *asker != row.sender_id
         {
-            answered.get_or_insert(row.time.seconds_since(*asked).max(0.0));
+            answered.get_or_insert(row.timestamp.seconds_since(*asked).max(0.0));
         }
         if row.message_type == "question" {
-            self.questions.insert(row.message_id, (row.sender_id, row.time, None));
+            self.questions.insert(row.message_id, (row.sender_id, row.timestamp, None));
         }
         Ok(())
     }
 
-    fn answer(self, broadcasts: u64, bucket_seconds: f64) -> StatsOf {
+    fn answer(self, bucket_seconds: f64) -> StatsOf {
         let mut by_type: Vec<TypeStats> = self.types.into_values().collect();
         by_type.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.message_type.cmp(&b.message_type)));
         by_type.truncate(MOST_ROWS);
@@ -278,7 +240,7 @@ impl Counts {
         let buckets = self.buckets.into_iter();
         StatsOf {
             total: self.total,
-            broadcasts,
+            broadcasts: self.broadcasts,
             by_type,
             by_agent,
             bucket_seconds,

@@ -11,7 +11,7 @@ use crate::id;
 /// Adds a message.
 pub(crate) fn insert(db: &Connection, message: &Message, data: &str, changed: u64) -> Result<()> {
     let open = message.audience != Audience::Agents || message.session_id.is_some();
-    db.prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(
+    db.prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(
         params![
             message.seq as i64,
             message.message_id,
@@ -20,7 +20,6 @@ pub(crate) fn insert(db: &Connection, message: &Message, data: &str, changed: u6
             message.message_type,
             message.timestamp.millis(),
             open,
-            message.reply_to,
             data,
             changed as i64,
         ],

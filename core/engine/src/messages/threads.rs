@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -184,10 +183,10 @@ impl Query for Summarize {
 
 /// Reads every message once; `None` when there is none.
 fn digest(db: &Connection, selection: Selection<'_>, viewer: Option<&str>) -> Result<Option<Digest>> {
-    let (sql, values) = selection.newest_first(viewer, None, i32::MAX as usize);
+    let (sql, values) = selection.oldest_first(viewer);
     let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter::<Vec<Value>>(values))?;
-    let (mut last, mut first): (Option<Message>, Option<Message>) = (None, None);
+    let mut rows = statement.query(params_from_iter(values))?;
+    let (mut first, mut last): (Option<Message>, Option<Message>) = (None, None);
     let mut senders: BTreeMap<String, Participant> = BTreeMap::new();
     let mut by_type: BTreeMap<String, u64> = BTreeMap::new();
     let mut reacted: Vec<(u64, Message)> = Vec::new();
@@ -199,18 +198,18 @@ fn digest(db: &Connection, selection: Selection<'_>, viewer: Option<&str>) -> Re
         senders.entry(message.sender_id.clone()).or_insert_with(|| Participant::of(&message)).sent += 1;
         let reactions: u64 = message.reactions.iter().map(|reaction| reaction.count).sum();
         if reactions > 0 && !message.redacted {
-            let at = reacted.partition_point(|(more, _)| *more > reactions);
+            let at = reacted.partition_point(|(more, _)| *more >= reactions);
             reacted.insert(at, (reactions, message.clone()));
             reacted.truncate(MOST_REACTED);
         }
-        if last.is_none() {
-            last = Some(message.clone());
+        if first.is_none() {
+            first = Some(message.clone());
         }
-        first = Some(message);
+        last = Some(message);
     }
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
     let mut participants: Vec<Participant> = senders.into_values().collect();
-    participants.sort_by(|a, b| b.sent.cmp(&a.sent));
+    participants.sort_by_key(|who| std::cmp::Reverse(who.sent));
     let mut digest = Digest {
         method: "extractive".to_owned(),
         thread_id: selection.thread_id.map(str::to_owned),

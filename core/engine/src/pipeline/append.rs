@@ -79,7 +79,12 @@ impl Writer {
         drop(turn);
         if progress.wrote {
             core.storage.sidecar.wake();
-            core.publisher.publish(core, std::mem::take(&mut progress.events), progress.head.seq);
+            core.publisher.publish(
+                core,
+                std::mem::take(&mut progress.events),
+                progress.head.seq,
+                self.counter,
+            );
         }
         if let Err(error) = core.seams.reach(Point::BeforeAnswer) {
             return Batch::failed(progress.done.into_iter().map(|(job, _)| job).collect(), &error);

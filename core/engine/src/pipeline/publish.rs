@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -25,6 +25,8 @@ pub(crate) const PAGE: usize = 512;
 pub(crate) struct Publisher {
     state: Mutex<State>,
     count: AtomicUsize,
+    /// The commit counter at which everything that was committed had been handed out.
+    settled: AtomicU64,
 }
 
 #[derive(Default)]
@@ -87,8 +89,8 @@ impl Publisher {
         }
     }
 
-    /// Hands out a batch that this process has just committed, up to `last`.
-    pub fn publish(&self, core: &Core, events: Vec<Arc<Event>>, last: u64) {
+    /// Hands out a batch that this process has just committed, up to `last`, leaving the commit counter at `counter`.
+    pub fn publish(&self, core: &Core, events: Vec<Arc<Event>>, last: u64, counter: u64) {
         if !self.has_subscribers() {
             return;
         }
@@ -104,7 +106,9 @@ impl Publisher {
             events.iter().for_each(|event| state.index.push(event));
         } else if let Err(error) = self.fill(core, &mut state, last) {
             tracing::warn!(%error, "events could not be read back; subscribers hear them later");
+            return;
         }
+        self.settled.store(counter, Ordering::Release);
     }
 
     /// Hands out what other processes have committed.
@@ -112,9 +116,21 @@ impl Publisher {
         if !self.has_subscribers() {
             return Ok(());
         }
+        // A commit of this process wakes this one too; what it wrote was handed out already.
+        let counter = core.storage.counter();
+        if counter == self.settled.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let mut state = self.state.lock();
         let head = core.storage.read(|reader| log::head(reader.db))?;
-        if head.seq > state.last { self.fill(core, &mut state, head.seq) } else { Ok(()) }
+        if head.seq > state.last {
+            self.fill(core, &mut state, head.seq)?;
+        }
+        // During a commit the counter is odd, and what it stands for is not known yet.
+        if counter.is_multiple_of(2) {
+            self.settled.store(counter, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Hands a frame without a `seq` to whoever listens for its kind.

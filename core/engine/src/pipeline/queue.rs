@@ -152,11 +152,6 @@ impl Queue {
         self.callbacks.notify_all();
     }
 
-    /// Runs something on the writing connection, between two batches.
-    pub fn with_writer<T>(&self, f: impl FnOnce(&mut Writer) -> T) -> T {
-        f(&mut self.writer.lock())
-    }
-
     /// Puts a job in; answers whether its caller is to lead.
     fn enter(&self, job: Job) -> Result<bool> {
         let mut waiting = self.waiting.lock();

@@ -85,7 +85,6 @@ CREATE TABLE message (
   type        TEXT NOT NULL,
   time        INTEGER NOT NULL,
   open        INTEGER NOT NULL,     -- 1: everyone may see it, for it is for all or of a session
-  reply_to    TEXT,
   body        TEXT NOT NULL,
   changed     INTEGER NOT NULL      -- seq of the event that last changed it
 ) STRICT;

@@ -139,7 +139,7 @@ pub struct Step {
 /// Lines of log and steps of history that a task keeps; older ones are in its events.
 const KEPT: usize = 100;
 
-/// A task.
+/// A task. Fields that say nothing (null, empty, false) are left out when it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
     /// Its id.
@@ -149,64 +149,84 @@ pub struct Task {
     /// A line that says what it is.
     pub title: String,
     /// More about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Where it stands.
     pub status: TaskStatus,
     /// 0 to 9, higher first.
     pub priority: u8,
     /// When it should be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_date: Option<Time>,
     /// Capabilities that its agent must have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
     /// Tasks that must complete first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
     /// What happens when one of those fails.
     pub on_dependency_failure: OnDependencyFailure,
     /// The task it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<String>,
     /// The session it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
     /// Who made it.
     pub creator_id: String,
     /// Whatever its agent must know, as a JSON object.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
     pub requirements: Json,
     /// Seconds it was expected to take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_duration: Option<f64>,
     /// Who holds it, or for whom it is reserved; who held it last once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
     /// The fencing token of the newest claim; 0 before the first.
     pub token: u64,
     /// Seconds that the lease lasts without a sign of life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_seconds: Option<f64>,
     /// Claims so far that were not given back.
     pub attempts: u32,
     /// Claims after which it fails for good.
     pub max_attempts: u32,
     /// Until when it is not tried again after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Time>,
     /// 0 to 100.
     pub progress: f64,
     /// What is being done, in a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
     /// When it may be done, from its progress over time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_completion: Option<Time>,
     /// What came out.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
     pub result: Json,
     /// What went wrong last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether it failed for want of attempts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dead_letter: bool,
     /// The newest 100 lines of its log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<LogLine>,
     /// The newest 100 steps of who held it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Step>,
     /// When it was made.
     pub created_at: Time,
     /// When it last changed.
     pub updated_at: Time,
     /// When it was claimed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<Time>,
     /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
 }
 
