@@ -5,8 +5,8 @@
 ...     ana = hub.agent("ana", type="llm")
 ...     ana.set_memory("plans/q3", {"goal": "ship"})
 
-`Hub` is for threads, `AsyncHub` for event loops, `AgentClient` is one agent that opens its own hub. What each operation
-takes and answers is in docs/reference/operations.md.
+`Hub` is for threads, `AsyncHub` for event loops, `AgentClient` is one agent that opens its own hub. What each
+operation takes and answers is in docs/reference/operations.md.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ from .types import Gap
 
 if TYPE_CHECKING:
     from ._agent import Agent
-    from ._agent_async import AgentClient, AsyncAgent
-    from ._async import AsyncHub, AsyncSubscription
+    from ._agent_async import AsyncAgent
+    from ._async import AsyncHub
+    from ._client import AgentClient
+    from ._subscription_async import AsyncSubscription
 
 __all__ = [
     "Agent",
@@ -70,10 +72,10 @@ __all__ = [
 # Looked for when first used, so that importing folkmoot does not import asyncio.
 _LATER = {
     "Agent": "_agent",
-    "AgentClient": "_agent_async",
+    "AgentClient": "_client",
     "AsyncAgent": "_agent_async",
     "AsyncHub": "_async",
-    "AsyncSubscription": "_async",
+    "AsyncSubscription": "_subscription_async",
 }
 
 

@@ -1,193 +1,30 @@
 """The hub for event loops: the same methods as coroutines.
 
-Calls are handed to threads of the engine; their answers come back through one pipe that the loop watches. A call that
-is cancelled ends its wait in the engine, too.
+Calls are handed to threads of the engine; their answers come back through one pipe that the loop watches.
+A call that is cancelled ends its wait in the engine, too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import weakref
-from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _native, _process
-from ._errors import ConflictError, ForkedProcessError, NotFoundError, UnavailableError
+from . import _process
+from ._bridge import Bridge
+from ._errors import ConflictError, ForkedProcessError, NotFoundError
 from ._hub import _TRIES, given, here, open_native, reduced
+from ._native import Hub as NativeHub
 from ._operations_async import Memory as _Memory
 from ._operations_async import Operations
-from ._records import Event, Position
-from ._subscription import Item, filter_of, item_of
-from .types import Entry, Gap
+from ._subscription import filter_of
+from ._subscription_async import AsyncSubscription
+from .types import Entry
 
 if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
-
-# How many items are taken from the engine at once.
-_AT_ONCE = 100
-# After how much silence the engine says how far it has come.
-_POSITION_SECONDS = 5.0
-
-
-class Bridge:
-    """The way back into one event loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, release: Callable[[str, Any], None]) -> None:
-        self.native = _native.Bridge()
-        self._loop = loop
-        self._release = release
-        self._futures: dict[int, asyncio.Future[Any]] = {}
-        self._given_up: dict[int, str] = {}
-        self._bells: dict[int, Callable[[], None]] = {}
-        loop.add_reader(self.native.fileno(), self._drain)
-
-    async def call(self, hub: _native.Hub, name: str, input: dict[str, Any]) -> Any:
-        ticket = hub.submit(self.native, name, input)
-        future = self._loop.create_future()
-        self._futures[ticket] = future
-        try:
-            return await future
-        except asyncio.CancelledError:
-            if self._futures.pop(ticket, None) is not None:
-                self._given_up[ticket] = name
-                self.native.cancel(ticket)
-            raise
-
-    def listen(self, subscription: _native.Subscription, bell: Callable[[], None]) -> int:
-        ticket = subscription.tell(self.native)
-        self._bells[ticket] = bell
-        return ticket
-
-    def forget(self, ticket: int) -> None:
-        self._bells.pop(ticket, None)
-
-    async def settle(self) -> None:
-        """Waits until nothing is under way, then stops watching."""
-        while self._futures or self._given_up:
-            await asyncio.sleep(0.001)
-        self._loop.remove_reader(self.native.fileno())
-
-    def _drain(self) -> None:
-        for ticket, good, value in self.native.take():
-            if (bell := self._bells.get(ticket)) is not None:
-                bell()
-            elif (future := self._futures.pop(ticket, None)) is not None:
-                if not future.done():
-                    future.set_result(value) if good else future.set_exception(value)
-            elif (name := self._given_up.pop(ticket, None)) is not None and good:
-                self._release(name, value)
-
-
-class AsyncSubscription:
-    """A cursor on the log, with a filter, for event loops.
-
-    >>> async with hub.subscribe("task.*") as events:
-    ...     async for event in events:
-    ...         print(event.seq, event.kind, event.data)
-    """
-
-    def __init__(
-        self, hub: AsyncHub, native: _native.Subscription, timeout: float | None, positions: bool
-    ) -> None:
-        self._hub = hub  # an open subscription keeps its hub
-        self._native = native
-        self._timeout = timeout
-        self._positions = positions
-        self._items: deque[Any] = deque()
-        self._rung = asyncio.Event()
-        self._bridge: Bridge | None = None
-        self._ticket = 0
-
-    async def next(self, timeout: float | None = None) -> Event | Gap | Position | None:
-        """Waits for the next item.
-
-        Args:
-            timeout: Seconds to wait; for ever when left out.
-
-        Returns:
-            An `Event`, a `Gap`, a `Position` if they were asked for, or None when the time is up.
-
-        Raises:
-            UnavailableError: The subscription or its hub is closed.
-        """
-        loop = asyncio.get_running_loop()
-        if self._bridge is None:
-            self._bridge = self._hub._bridge()
-            self._ticket = self._bridge.listen(self._native, self._rung.set)
-        until = None if timeout is None else loop.time() + timeout
-        while True:
-            self._rung.clear()
-            if not self._items:
-                self._items.extend(self._native.take(_AT_ONCE))
-            while self._items:
-                item = item_of(self._items.popleft())
-                if self._positions or not isinstance(item, Position):
-                    return item
-            left = None if until is None else until - loop.time()
-            if left is not None and left <= 0:
-                return None
-            await self._silence(left)
-
-    async def _silence(self, left: float | None) -> None:
-        """Until the bell rings or the time is up."""
-        if self._positions:
-            left = _POSITION_SECONDS if left is None else min(left, _POSITION_SECONDS)
-        if left is None:
-            await self._rung.wait()
-            return
-        timer = asyncio.get_running_loop().call_later(left, self._rung.set)
-        try:
-            await self._rung.wait()
-        finally:
-            timer.cancel()
-
-    def __aiter__(self) -> AsyncSubscription:
-        return self
-
-    async def __anext__(self) -> Item:
-        try:
-            item = await self.next(self._timeout)
-        except UnavailableError:
-            if self._native.closed:
-                raise StopAsyncIteration from None
-            raise
-        if item is None:
-            raise StopAsyncIteration
-        return item
-
-    @property
-    def position(self) -> int:
-        """The last ``seq`` that was given or passed over: subscribe again with ``after`` this."""
-        return self._native.position
-
-    @property
-    def closed(self) -> bool:
-        """Whether it, or its hub, is closed."""
-        return self._native.closed
-
-    def close(self) -> None:
-        """Ends the subscription; whoever waits in it is woken."""
-        self._native.close()
-        self._rung.set()
-        if self._bridge is not None:
-            self._bridge.forget(self._ticket)
-
-    async def __aenter__(self) -> AsyncSubscription:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<AsyncSubscription at {self.position}{', closed' if self.closed else ''}>"
 
 
 class Memory(_Memory):
@@ -264,7 +101,7 @@ class AsyncHub(Operations):
     """
 
     memory: Memory
-    _native: _native.Hub
+    _native: NativeHub
     _path: str
     _options: dict[str, Any]
 
@@ -280,7 +117,7 @@ class AsyncHub(Operations):
         environment: bool = False,
         **config: Any,
     ) -> Opening:
-        """Opens the hub in a file, creating it when it is not there: ``await`` it, or use it with ``async with``.
+        """Opens the hub in a file, creating it when it is not there: ``await`` it, or use ``async with``.
 
         Args:
             path: The file, or ``":memory:"`` for a hub that lives with this handle.
@@ -304,19 +141,17 @@ class AsyncHub(Operations):
 
         return Opening(opened)
 
-    def _set(self, native: _native.Hub, path: str, options: dict[str, Any]) -> None:
+    def _set(self, native: NativeHub, path: str, options: dict[str, Any]) -> None:
         self._native = native
         self._path = path
         self._options = options
         self._process = os.getpid()
-        self._bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Bridge] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._bridges: dict[asyncio.AbstractEventLoop, Bridge] = {}
         self._bind(native, self._acting(native))
         self.memory = Memory(native, self._acting(native))
         _process.opened(self)
 
-    def _acting(self, native: _native.Hub) -> Callable[[str, dict[str, Any]], Awaitable[Any]]:
+    def _acting(self, native: NativeHub) -> Callable[[str, dict[str, Any]], Awaitable[Any]]:
         """How operations are called on behalf of whom this native handle acts as."""
 
         def call(name: str, input: dict[str, Any]) -> Awaitable[Any]:
@@ -334,6 +169,7 @@ class AsyncHub(Operations):
         loop = asyncio.get_running_loop()
         bridge = self._bridges.get(loop)
         if bridge is None:
+            self._bridges = {loop: bridge for loop, bridge in self._bridges.items() if not loop.is_closed()}
             bridge = self._bridges[loop] = Bridge(loop, self._release)
         return bridge
 
@@ -387,13 +223,33 @@ class AsyncHub(Operations):
         positions: bool = False,
     ) -> AsyncSubscription:
         """Listens from now on, or from the past; as `Hub.subscribe` does."""
-        filter = filter_of(kinds, agents, session_id, task_id, key_prefix, event_types, correlation_id)
-        return self._subscribe(self._native, filter, after, timeout, positions)
+        return self._listen(
+            self._native,
+            kinds,
+            agents=agents,
+            session_id=session_id,
+            task_id=task_id,
+            key_prefix=key_prefix,
+            event_types=event_types,
+            correlation_id=correlation_id,
+            after=after,
+            timeout=timeout,
+            positions=positions,
+        )
 
-    def _subscribe(
-        self, native: _native.Hub, filter: dict[str, Any], after: int | None, timeout: float | None, positions: bool
+    def _listen(
+        self,
+        native: NativeHub,
+        kinds: str | Iterable[str] | None,
+        *,
+        after: int | None = None,
+        timeout: float | None = None,
+        positions: bool = False,
+        **filter: Any,
     ) -> AsyncSubscription:
-        return AsyncSubscription(self, native.subscribe(filter, after), timeout, positions)
+        return AsyncSubscription(
+            self, native.subscribe(filter_of(kinds, **filter), after), timeout, positions
+        )
 
     async def _away(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
@@ -407,7 +263,7 @@ class AsyncHub(Operations):
         await self._away(self._native.backup, to)
 
     async def check(self) -> dict[str, Any]:
-        """Checks the whole file: SQLite's own check, the chain of the log, and that its fold equals the tables."""
+        """Checks the whole file: SQLite's own check, the chain of the log, the tables against its fold."""
         report: dict[str, Any] = await self._away(self._native.check)
         return report
 

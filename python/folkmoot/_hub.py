@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _native, _process
+from . import _process
 from ._errors import ConflictError, InvalidInputError, NotFoundError
+from ._native import Hub as NativeHub
 from ._operations import Memory as _Memory
 from ._operations import Operations
 from ._subscription import Item, Subscription, filter_of
@@ -21,15 +19,16 @@ from .types import Entry
 if TYPE_CHECKING:
     from ._agent import Agent
 
-_log = logging.getLogger("folkmoot.hub")
-
 # How often `memory.update` tries: past it, something else is wrong.
 _TRIES = 1_000
 
 
 def open_native(
-    path: str | os.PathLike[str], config_file: str | os.PathLike[str] | None, environment: bool, config: dict[str, Any]
-) -> _native.Hub:
+    path: str | os.PathLike[str],
+    config_file: str | os.PathLike[str] | None,
+    environment: bool,
+    config: dict[str, Any],
+) -> NativeHub:
     """Opens the native hub; for both kinds of hub."""
     try:
         path = os.fspath(path)
@@ -37,8 +36,11 @@ def open_native(
         raise InvalidInputError(
             f"path: must be text or a path; got {path!r}", details={"field": "path", "value": repr(path)}
         ) from None
-    toml = None if config_file is None else Path(config_file).read_text(encoding="utf-8")
-    return _native.Hub.open(path, config, toml, environment)
+    toml = None
+    if config_file is not None:
+        with open(config_file, encoding="utf-8") as file:
+            toml = file.read()
+    return NativeHub.open(path, config, toml, environment)
 
 
 def given(input: dict[str, Any] | None, fields: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +64,8 @@ def reduced(kind: type[Any], path: str, options: dict[str, Any]) -> tuple[Any, .
 
 def here() -> dict[str, Any]:
     """Where this process runs, as an agent's location."""
+    import socket  # takes longer to import than all of folkmoot
+
     return {"host": socket.gethostname() or None, "pid": os.getpid()}
 
 
@@ -118,7 +122,7 @@ class Hub(Operations):
     """
 
     memory: Memory
-    _native: _native.Hub
+    _native: NativeHub
 
     def __init__(self) -> None:
         raise TypeError("open a hub with Hub.open(path)")
@@ -154,7 +158,7 @@ class Hub(Operations):
     _path: str
     _options: dict[str, Any]
 
-    def _set(self, native: _native.Hub) -> None:
+    def _set(self, native: NativeHub) -> None:
         self._native = native
         self._bind(native, native.call)
         self.memory = Memory(native, native.call)
@@ -215,21 +219,36 @@ class Hub(Operations):
             timeout: Seconds of silence after which iterating ends; never when left out.
             positions: Also give a `Position` now and then while nothing matches.
         """
-        return self._subscribe(
+        return self._listen(
             self._native,
-            filter_of(kinds, agents, session_id, task_id, key_prefix, event_types, correlation_id),
-            after,
-            timeout,
-            positions,
+            kinds,
+            agents=agents,
+            session_id=session_id,
+            task_id=task_id,
+            key_prefix=key_prefix,
+            event_types=event_types,
+            correlation_id=correlation_id,
+            after=after,
+            timeout=timeout,
+            positions=positions,
         )
 
-    def _subscribe(
-        self, native: _native.Hub, filter: dict[str, Any], after: int | None, timeout: float | None, positions: bool
+    def _listen(
+        self,
+        native: NativeHub,
+        kinds: str | Iterable[str] | None,
+        *,
+        after: int | None = None,
+        timeout: float | None = None,
+        positions: bool = False,
+        **filter: Any,
     ) -> Subscription:
-        return Subscription(self, native.subscribe(filter, after), timeout, positions)
+        return Subscription(self, native.subscribe(filter_of(kinds, **filter), after), timeout, positions)
 
-    def on(self, kinds: str | Iterable[str], handler: Callable[[Item], object], **filter: Any) -> Subscription:
-        """Calls a function with each event, on a thread of its own, until the subscription that it returns is closed.
+    def on(
+        self, kinds: str | Iterable[str], handler: Callable[[Item], object], **filter: Any
+    ) -> Subscription:
+        """Calls a function with each event, on a thread of its own, until what it returns is closed.
 
         An exception of the handler goes to the log and ends nothing.
 
@@ -250,7 +269,7 @@ class Hub(Operations):
         self._native.backup(to)
 
     def check(self) -> dict[str, Any]:
-        """Checks the whole file: SQLite's own check, the chain of the log, and that its fold equals the tables."""
+        """Checks the whole file: SQLite's own check, the chain of the log, the tables against its fold."""
         return self._native.check()
 
     def close(self) -> None:
@@ -295,4 +314,4 @@ def _handle(subscription: Subscription, handler: Callable[[Item], object]) -> No
         try:
             handler(item)
         except Exception:
-            _log.exception("the handler of %s failed", getattr(item, "kind", item))
+            _process.log("hub").exception("the handler of %s failed", getattr(item, "kind", item))

@@ -1,24 +1,24 @@
 """What belongs to the process: ending cleanly, forking, and the engine's log.
 
-Threads of the engine never call into Python. What they have to say lies in queues; the log's is emptied by one thread
-here, which ends before the interpreter does.
+Threads of the engine never call into Python. What they have to say lies in queues; the log's is emptied by
+one thread here, which ends before the interpreter does.
 """
 
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import weakref
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from . import _native
 
+if TYPE_CHECKING:
+    import logging
+
 # How long the end of the program waits for calls that are still in the engine.
 _PATIENCE = 5.0
-
-logging.getLogger("folkmoot").addHandler(logging.NullHandler())
 
 
 class _Open(Protocol):
@@ -38,9 +38,20 @@ def opened(hub: _Open) -> None:
         _start_log()
 
 
+def log(name: str) -> logging.Logger:
+    """A logger of folkmoot's. `logging` is imported when there is something to say, not with the package."""
+    import logging
+
+    return logging.getLogger(f"folkmoot.{name}")
+
+
 def _start_log() -> None:
     global _log_thread
     if _log_thread is None:
+        import logging
+
+        # Without a handler of the program's, nothing is written anywhere.
+        logging.getLogger("folkmoot").addHandler(logging.NullHandler())
         _native.log_start()
         _log_thread = threading.Thread(target=_forward_log, name="folkmoot-log", daemon=True)
         _log_thread.start()
@@ -50,20 +61,19 @@ def _forward_log() -> None:
     while (lines := _native.log_next()) is not None:
         for level, target, text in lines:
             # `folkmoot_engine::keeper` is the logger `folkmoot.engine.keeper`.
-            name = target.replace("folkmoot_", "folkmoot.").replace("::", ".")
-            logger = logging.getLogger(name)
+            logger = log(target.replace("folkmoot_", "").replace("::", "."))
             if logger.isEnabledFor(level):
                 logger.log(level, "%s", text)
 
 
 @atexit.register
 def _end() -> None:
-    """Closes what is open, so that threads that wait in the engine come back while there is a Python to come to."""
+    """Closes what is open, so that threads that wait in the engine come back while Python is there."""
     for hub in list(_open):
         hub._native.close()
     _native.settle(_PATIENCE)
-    _native.log_stop()
     if _log_thread is not None:
+        _native.log_stop()
         _log_thread.join(_PATIENCE)
 
 

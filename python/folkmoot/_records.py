@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, ClassVar
 
 _LONGEST = 60
@@ -12,7 +11,7 @@ _MOST_ROWS = 100
 class Record(dict[str, Any]):
     """A dict whose fields are attributes too: ``task["title"]`` and ``task.title`` are the same.
 
-    A field that is a word of Python's is reached with an underscore behind it (``difference.from_``). The user's
+    A field that is a word of Python's is reached with an underscore behind it (``difference.from_``). Your
     own JSON inside a record (a memory's ``value``, a task's ``result``) stays plain dicts and lists.
     """
 
@@ -64,14 +63,16 @@ def _is_list_of_records(value: Any) -> bool:
 
 
 def _table(columns: list[str], rows: list[list[Any]]) -> str:
+    from html import escape  # only notebooks need it
+
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{_cell(value)}</td>' for value in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(_cell(value))}</td>' for value in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
-    return escape(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 class Event(Record):
@@ -109,7 +110,7 @@ class Event(Record):
     data: Any
     """The whole thing that changed."""
 
-    _shape = {
+    _shape: ClassVar[dict[str, Any]] = {
         "seq": None,
         "id": None,
         "kind": None,

@@ -17,17 +17,18 @@ Item = Union[Event, Gap, Position]
 
 def filter_of(
     kinds: str | Iterable[str] | None,
-    agents: str | Iterable[str] | None,
-    session_id: str | None,
-    task_id: str | None,
-    key_prefix: str | None,
-    event_types: str | Iterable[str] | None,
-    correlation_id: str | None,
+    *,
+    agents: str | Iterable[str] | None = None,
+    session_id: str | None = None,
+    task_id: str | None = None,
+    key_prefix: str | None = None,
+    event_types: str | Iterable[str] | None = None,
+    correlation_id: str | None = None,
 ) -> dict[str, Any]:
     """The filter as the engine takes it; a lone name stands for a list of one."""
     lists = {"kinds": kinds, "agents": agents, "event_types": event_types}
     given: dict[str, Any] = {
-        name: [value] if isinstance(value, str) else list(value)
+        name: list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
         for name, value in lists.items()
         if value is not None
     }
@@ -54,16 +55,18 @@ def item_of(raw: Any) -> Item:
 class Subscription:
     """A cursor on the log, with a filter.
 
-    Iterate over it, or ask for the `next` item with a time-out. Events come at least once and in order; a `Gap`
-    says which were taken by retention before they were read. It goes on from its `position` after a restart:
-    ``hub.subscribe(after=position)``.
+    Iterate over it, or ask for the `next` item with a time-out. Events come at least once and in order; a
+    `Gap` says which were taken by retention before they were read. It goes on from its `position` after a
+    restart: ``hub.subscribe(after=position)``.
 
     >>> with hub.subscribe(kinds="task.*", timeout=5) as events:
     ...     for event in events:  # ends after 5 seconds without any
     ...         print(event.seq, event.kind, event.data)
     """
 
-    def __init__(self, hub: Any, native: _native.Subscription, timeout: float | None, positions: bool) -> None:
+    def __init__(
+        self, hub: Any, native: _native.Subscription, timeout: float | None, positions: bool
+    ) -> None:
         self._hub = hub  # an open subscription keeps its hub
         self._native = native
         self._timeout = timeout

@@ -12,34 +12,53 @@ __all__ = [
     "AccessSet",
     "Agent",
     "AgentPage",
+    "AgentStats",
     "AgentView",
+    "AnswerTimes",
+    "Asked",
+    "Attachment",
     "Beaten",
+    "Bucket",
     "Column",
     "Columns",
     "Consumer",
     "Difference",
+    "Digest",
     "Entry",
     "EventPage",
     "Filter",
     "Gap",
     "HubStats",
+    "InboxPage",
+    "LastChange",
     "Location",
     "LogLine",
+    "Mark",
+    "Marked",
     "MemoryFound",
     "MemoryHit",
     "MemoryMany",
     "MemoryPage",
     "MemoryVersions",
+    "Message",
+    "MessageFound",
+    "MessageHit",
+    "MessagePage",
+    "Participant",
     "Performance",
     "Presence",
     "PresenceList",
     "PublishedEvent",
+    "Reaction",
     "Renewed",
+    "StatsOf",
     "StatusOf",
     "Step",
     "Task",
     "TaskHistory",
     "Tasks",
+    "ThreadPage",
+    "TypeStats",
     "UpdateRecorded",
     "Updated",
     "Waited",
@@ -109,6 +128,27 @@ class AgentPage(Record):
     """Give this as `cursor` for the next page; null at the end."""
 
 
+class AgentStats(Record):
+    """What one agent sent and got."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    sent: int
+    """Messages that it sent."""
+
+    received: int
+    """Messages that were for it by name."""
+
+    first_active: str | None
+    """When it sent the first one; null when it sent none."""
+
+    last_active: str | None
+    """When it sent the last one."""
+
+
 class AgentView(Record):
     """An agent with its presence."""
 
@@ -121,6 +161,57 @@ class AgentView(Record):
     """What it does."""
 
 
+class AnswerTimes(Record):
+    """How long questions wait: from a message of type `question` to the first reply by someone else."""
+
+    __slots__ = ()
+
+    answered: int
+    """Questions that were answered."""
+
+    unanswered: int
+    """Questions that were not."""
+
+    mean_seconds: float | None
+    """Mean seconds; null when none was answered."""
+
+    p50_seconds: float | None
+    """Half were answered within this many seconds."""
+
+    p95_seconds: float | None
+    """95 of 100 were answered within this many seconds."""
+
+
+class Asked(Record):
+    """Answer of `message.ask`."""
+
+    __slots__ = ()
+
+    question: Message
+    """The question as it was sent."""
+
+    answer: Message | None
+    """The first answer; null when the time was up. One that comes later is in the inbox."""
+
+
+class Attachment(Record):
+    """Something that goes with a message, by reference: the hub does not keep it."""
+
+    __slots__ = ()
+
+    name: str
+    """What it is called, 1–256 bytes."""
+
+    uri: str
+    """Where it is, 1–2,048 bytes."""
+
+    bytes: int | None
+    """Its size in bytes."""
+
+    media_type: str | None
+    """Its media type, such as `text/markdown`."""
+
+
 class Beaten(Record):
     """Answer of `agent.heartbeat`."""
 
@@ -131,6 +222,18 @@ class Beaten(Record):
 
     ttl_seconds: float
     """Seconds within which the next heartbeat must come."""
+
+
+class Bucket(Record):
+    """A span of time."""
+
+    __slots__ = ()
+
+    start: str
+    """When it begins."""
+
+    count: int
+    """Messages sent in it."""
 
 
 class Column(Record):
@@ -191,6 +294,42 @@ class Difference(Record):
 
     patch: Any
     """A JSON patch (RFC 6902) that makes the newer value of the older one."""
+
+
+class Digest(Record):
+    """Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model."""
+
+    __slots__ = ()
+
+    method: str
+    """Always `extractive`: what follows was taken out of the messages; nothing was rephrased."""
+
+    message_count: int
+    """How many messages there are."""
+
+    participants: list[Participant]
+    """Who sent them, the busiest first."""
+
+    by_type: dict[str, int]
+    """How many there are of each type."""
+
+    first: Message
+    """The first message."""
+
+    last: Message
+    """The last message."""
+
+    most_reacted: list[Message]
+    """Up to three messages with the most reactions, the most first; redacted ones are left out."""
+
+    summary: str
+    """All this in a few sentences, which say what they are."""
+
+    session_id: str | None
+    """The session, when it is of one."""
+
+    thread_id: str | None
+    """The thread, when it is of one."""
 
 
 class Entry(Record):
@@ -313,6 +452,39 @@ class HubStats(Record):
     """The time of the newest durable event."""
 
 
+class InboxPage(Record):
+    """Answer of `message.inbox`."""
+
+    __slots__ = ()
+
+    messages: list[Message]
+    """First what is unread, the oldest first; then what was read, the newest first. `read` says which."""
+
+    unread: int
+    """How many are unread in all; counted up to 1,000 past the page."""
+
+    omitted: int
+    """How many of the page were left out for `max_tokens`. They stay as they are, read or unread."""
+
+
+class LastChange(Record):
+    """What last changed a message."""
+
+    __slots__ = ()
+
+    what: str
+    """`edited`, `redacted`, `reacted`, `unreacted` or `acknowledged`."""
+
+    at: str
+    """When."""
+
+    agent_id: str | None
+    """The agent that did it; null for the process or an operator."""
+
+    reaction: str | None
+    """The reaction that was given or taken back."""
+
+
 class Location(Record):
     """Where an agent runs."""
 
@@ -341,6 +513,27 @@ class LogLine(Record):
 
     message: str
     """What."""
+
+
+class Mark(Record):
+    """A message and when it was sent."""
+
+    __slots__ = ()
+
+    message_id: str
+    """The message."""
+
+    timestamp: str
+    """When it was sent."""
+
+
+class Marked(Record):
+    """Answer of `message.mark_read`."""
+
+    __slots__ = ()
+
+    marked: int
+    """How many had not been marked before."""
 
 
 class MemoryFound(Record):
@@ -392,6 +585,165 @@ class MemoryVersions(Record):
 
     versions: list[Entry]
     """The versions that are kept, newest first; deletions among them."""
+
+
+class Message(Record):
+    """A message with both its sides."""
+
+    __slots__ = ()
+
+    message_id: str
+    """Its id."""
+
+    seq: int
+    """The `seq` of the event that sent it: its place in the order of the hub."""
+
+    conversation_thread_id: str
+    """The thread it belongs to."""
+
+    message_type: str
+    """One of [`STANDARD_TYPES`], or another word."""
+
+    content: str
+    """What is said; empty once redacted."""
+
+    importance: Literal["low", "normal", "high", "urgent"]
+    """How much it matters."""
+
+    ack_required: bool
+    """Whether its recipients are asked to acknowledge it."""
+
+    sender_id: str
+    """Who sent it."""
+
+    audience: Literal["agents", "session", "all"]
+    """For whom it is: `agents`, `session` or `all`."""
+
+    metadata: Any
+    """A JSON object of the user's own."""
+
+    attachments: list[Attachment]
+    """What goes with it, by reference."""
+
+    timestamp: str
+    """When it was sent."""
+
+    redacted: bool
+    """Whether its content was taken back."""
+
+    reactions: list[Reaction]
+    """Reactions, in the order in which they were first given."""
+
+    acknowledged_by: list[str]
+    """The agents that acknowledged it, in that order."""
+
+    channel: str | None
+    """The channel of the session."""
+
+    edited_at: str | None
+    """When its content was last edited."""
+
+    last_change: LastChange | None
+    """What last changed it; left out while nothing has."""
+
+    read: bool | None
+    """In an inbox: whether its owner has read it. Left out elsewhere."""
+
+    recipient_id: str | None
+    """Its recipient, when there is exactly one."""
+
+    recipient_name: str | None
+    """The one recipient's name."""
+
+    recipient_role: str | None
+    """The one recipient's role."""
+
+    recipient_specialization: str | None
+    """The one recipient's specialization."""
+
+    recipients: list[str] | None
+    """Its recipients, when there are several; else null."""
+
+    redacted_at: str | None
+    """When it was taken back."""
+
+    redaction_reason: str | None
+    """Why it was taken back."""
+
+    reply_to: str | None
+    """The message it answers."""
+
+    sender_name: str | None
+    """The sender's name."""
+
+    sender_role: str | None
+    """The sender's role when it was sent."""
+
+    sender_specialization: str | None
+    """The sender's specialization."""
+
+    session_id: str | None
+    """The session it is of, here or outside the hub."""
+
+    task_id: str | None
+    """The task (execution) it is about."""
+
+
+class MessageFound(Record):
+    """Answer of `message.search`."""
+
+    __slots__ = ()
+
+    hits: list[MessageHit]
+    """The best first."""
+
+    omitted: int
+    """How many of them were left out for `max_tokens`."""
+
+
+class MessageHit(Record):
+    """One message that was found."""
+
+    __slots__ = ()
+
+    message: Message
+    """The message."""
+
+    highlight: str
+    """Where the words stand, each between `**` and `**`; a longer content is cut, shown by `…`."""
+
+
+class MessagePage(Record):
+    """A page of messages."""
+
+    __slots__ = ()
+
+    messages: list[Message]
+    """The messages, newest first."""
+
+    omitted: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
+
+class Participant(Record):
+    """Who took part."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    sent: int
+    """How many of the messages it sent."""
+
+    name: str | None
+    """Its name."""
+
+    role: str | None
+    """Its role."""
 
 
 class Performance(Record):
@@ -493,6 +845,21 @@ class PublishedEvent(Record):
     """Its type."""
 
 
+class Reaction(Record):
+    """One reaction to a message, with who gave it."""
+
+    __slots__ = ()
+
+    reaction: str
+    """An emoji or a word."""
+
+    count: int
+    """How many agents gave it."""
+
+    agents: list[str]
+    """The agents, in the order in which they gave it."""
+
+
 class Renewed(Record):
     """Answer of `task.renew`."""
 
@@ -503,6 +870,33 @@ class Renewed(Record):
 
     lease_seconds: float
     """Seconds that the lease lasts from now on."""
+
+
+class StatsOf(Record):
+    """Answer of `message.stats`."""
+
+    __slots__ = ()
+
+    total: int
+    """How many messages there are."""
+
+    broadcasts: int
+    """How many of them were for all."""
+
+    by_type: list[TypeStats]
+    """By type, the most frequent first; at most 1,000 types."""
+
+    by_agent: list[AgentStats]
+    """By agent, the busiest first; at most 1,000 agents."""
+
+    bucket_seconds: float
+    """Seconds of a bucket."""
+
+    buckets: list[Bucket]
+    """By time, oldest first; spans in which nothing was sent are left out."""
+
+    answers: AnswerTimes
+    """How long questions wait for their first answer."""
 
 
 class StatusOf(Record):
@@ -694,6 +1088,45 @@ class Tasks(Record):
     """Give this as `cursor` for the next page; null at the end."""
 
 
+class ThreadPage(Record):
+    """Answer of `thread.get`."""
+
+    __slots__ = ()
+
+    thread_id: str
+    """The thread."""
+
+    messages: list[Message]
+    """Its newest messages, the oldest of them first."""
+
+    message_count: int
+    """How many messages it has."""
+
+    omitted: int
+    """How many older ones were left out, for `limit` or `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for older messages; null at the start of the thread."""
+
+
+class TypeStats(Record):
+    """One type of messages."""
+
+    __slots__ = ()
+
+    message_type: str
+    """The type."""
+
+    count: int
+    """How many there are."""
+
+    first: Mark
+    """The first one."""
+
+    last: Mark
+    """The last one."""
+
+
 class UpdateRecorded(Record):
     """Answer of `memory.record_update`."""
 
@@ -748,13 +1181,41 @@ AgentPage._shape = {
     "agents": [AgentView],
     "next_cursor": None,
 }
+AgentStats._shape = {
+    "agent_id": None,
+    "sent": None,
+    "received": None,
+    "first_active": None,
+    "last_active": None,
+}
 AgentView._shape = {
     "agent": Agent,
     "presence": Presence,
 }
+AnswerTimes._shape = {
+    "answered": None,
+    "unanswered": None,
+    "mean_seconds": None,
+    "p50_seconds": None,
+    "p95_seconds": None,
+}
+Asked._shape = {
+    "question": Message,
+    "answer": Message,
+}
+Attachment._shape = {
+    "name": None,
+    "uri": None,
+    "bytes": None,
+    "media_type": None,
+}
 Beaten._shape = {
     "status": None,
     "ttl_seconds": None,
+}
+Bucket._shape = {
+    "start": None,
+    "count": None,
 }
 Column._shape = {
     "status": None,
@@ -775,6 +1236,18 @@ Difference._shape = {
     "from": Entry,
     "to": Entry,
     "patch": None,
+}
+Digest._shape = {
+    "method": None,
+    "message_count": None,
+    "participants": [Participant],
+    "by_type": None,
+    "first": Message,
+    "last": Message,
+    "most_reacted": [Message],
+    "summary": None,
+    "session_id": None,
+    "thread_id": None,
 }
 Entry._shape = {
     "key": None,
@@ -816,6 +1289,17 @@ HubStats._shape = {
     "events": None,
     "last_event_at": None,
 }
+InboxPage._shape = {
+    "messages": [Message],
+    "unread": None,
+    "omitted": None,
+}
+LastChange._shape = {
+    "what": None,
+    "at": None,
+    "agent_id": None,
+    "reaction": None,
+}
 Location._shape = {
     "host": None,
     "pid": None,
@@ -825,6 +1309,13 @@ LogLine._shape = {
     "timestamp": None,
     "level": None,
     "message": None,
+}
+Mark._shape = {
+    "message_id": None,
+    "timestamp": None,
+}
+Marked._shape = {
+    "marked": None,
 }
 MemoryFound._shape = {
     "hits": [MemoryHit],
@@ -842,6 +1333,59 @@ MemoryPage._shape = {
 }
 MemoryVersions._shape = {
     "versions": [Entry],
+}
+Message._shape = {
+    "message_id": None,
+    "seq": None,
+    "conversation_thread_id": None,
+    "message_type": None,
+    "content": None,
+    "importance": None,
+    "ack_required": None,
+    "sender_id": None,
+    "audience": None,
+    "metadata": None,
+    "attachments": [Attachment],
+    "timestamp": None,
+    "redacted": None,
+    "reactions": [Reaction],
+    "acknowledged_by": None,
+    "channel": None,
+    "edited_at": None,
+    "last_change": LastChange,
+    "read": None,
+    "recipient_id": None,
+    "recipient_name": None,
+    "recipient_role": None,
+    "recipient_specialization": None,
+    "recipients": None,
+    "redacted_at": None,
+    "redaction_reason": None,
+    "reply_to": None,
+    "sender_name": None,
+    "sender_role": None,
+    "sender_specialization": None,
+    "session_id": None,
+    "task_id": None,
+}
+MessageFound._shape = {
+    "hits": [MessageHit],
+    "omitted": None,
+}
+MessageHit._shape = {
+    "message": Message,
+    "highlight": None,
+}
+MessagePage._shape = {
+    "messages": [Message],
+    "omitted": None,
+    "next_cursor": None,
+}
+Participant._shape = {
+    "agent_id": None,
+    "sent": None,
+    "name": None,
+    "role": None,
 }
 Performance._shape = {
     "tasks_done": None,
@@ -876,9 +1420,23 @@ PublishedEvent._shape = {
     "seq": None,
     "event_type": None,
 }
+Reaction._shape = {
+    "reaction": None,
+    "count": None,
+    "agents": None,
+}
 Renewed._shape = {
     "task_id": None,
     "lease_seconds": None,
+}
+StatsOf._shape = {
+    "total": None,
+    "broadcasts": None,
+    "by_type": [TypeStats],
+    "by_agent": [AgentStats],
+    "bucket_seconds": None,
+    "buckets": [Bucket],
+    "answers": AnswerTimes,
 }
 StatusOf._shape = {
     "version": None,
@@ -943,6 +1501,19 @@ Tasks._shape = {
     "tasks": [Task],
     "next_cursor": None,
 }
+ThreadPage._shape = {
+    "thread_id": None,
+    "messages": [Message],
+    "message_count": None,
+    "omitted": None,
+    "next_cursor": None,
+}
+TypeStats._shape = {
+    "message_type": None,
+    "count": None,
+    "first": Mark,
+    "last": Mark,
+}
 UpdateRecorded._shape = {
     "seq": None,
 }
@@ -996,6 +1567,21 @@ ANSWERS: dict[str, Any] = {
     "memory.increment": Entry,
     "memory.set_access": AccessSet,
     "memory.record_update": UpdateRecorded,
+    "message.send": Message,
+    "message.get": Message,
+    "message.list": MessagePage,
+    "message.inbox": InboxPage,
+    "message.mark_read": Marked,
+    "message.ack": Message,
+    "message.ask": Asked,
+    "message.react": Message,
+    "message.unreact": Message,
+    "message.edit": Message,
+    "message.redact": Message,
+    "message.search": MessageFound,
+    "message.stats": StatsOf,
+    "thread.get": ThreadPage,
+    "thread.summarize": Digest,
     "event.publish": PublishedEvent,
     "event.read": EventPage,
     "consumer.open": Consumer,

@@ -70,6 +70,8 @@ pub fn given(kind: &Kind) -> String {
 pub fn answered(kind: &Kind, prefix: &str) -> String {
     match kind {
         Kind::Time => "str".to_owned(),
+        // A class of methods has a `list` of its own.
+        Kind::List(items) if !prefix.is_empty() => format!("builtins.list[{}]", answered(items, prefix)),
         Kind::List(items) => format!("list[{}]", answered(items, prefix)),
         Kind::Map(values) => format!("dict[str, {}]", answered(values, prefix)),
         Kind::Record(name) => format!("{prefix}{name}"),

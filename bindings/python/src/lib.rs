@@ -7,6 +7,7 @@
 #![allow(missing_docs, reason = "what Python sees is documented in the package's stub")]
 
 mod bridge;
+mod cli;
 mod error;
 mod from_json;
 mod guard;
@@ -26,6 +27,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<subscription::Subscription>()?;
     module.add_class::<bridge::Bridge>()?;
     module.add_function(wrap_pyfunction!(hub::config_keys, module)?)?;
+    module.add_function(wrap_pyfunction!(cli::cli_main, module)?)?;
     module.add_function(wrap_pyfunction!(guard::settle, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_start, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_next, module)?)?;

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -17,13 +18,14 @@ const MOST: usize = 1_000;
 /// How long a line may wait for its place: in a forked child the lock may be held by nobody.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-static LINES: Mutex<Lines> = Mutex::new(Lines { waiting: VecDeque::new(), lost: 0, stopped: false });
+static LINES: Mutex<Lines> = Mutex::new(Lines { waiting: VecDeque::new(), lost: 0 });
 static MORE: Condvar = Condvar::new();
+
+static STOPPED: AtomicBool = AtomicBool::new(false);
 
 struct Lines {
     waiting: VecDeque<(u8, &'static str, String)>,
     lost: u64,
-    stopped: bool,
 }
 
 struct ToPython;
@@ -88,7 +90,7 @@ impl Visit for Line {
 /// Has the engine's lines kept for Python, unless the program has a use for them already.
 #[pyfunction]
 pub fn log_start() {
-    LINES.lock().stopped = false;
+    STOPPED.store(false, Ordering::Release);
     // An error says that another subscriber was there first: then the lines are that one's.
     let _ = tracing::subscriber::set_global_default(ToPython);
 }
@@ -98,7 +100,7 @@ pub fn log_start() {
 pub fn log_next(py: Python<'_>) -> Option<Vec<(u8, &'static str, String)>> {
     py.detach(|| {
         let mut lines = LINES.lock();
-        while lines.waiting.is_empty() && !lines.stopped {
+        while lines.waiting.is_empty() && !STOPPED.load(Ordering::Acquire) {
             MORE.wait(&mut lines);
         }
         if lines.waiting.is_empty() {
@@ -120,6 +122,7 @@ pub fn log_next(py: Python<'_>) -> Option<Vec<(u8, &'static str, String)>> {
 /// Ends the wait for lines, for good.
 #[pyfunction]
 pub fn log_stop() {
-    LINES.lock().stopped = true;
+    STOPPED.store(true, Ordering::Release);
+    let _lines = LINES.try_lock_for(PATIENCE);
     MORE.notify_all();
 }

@@ -209,7 +209,9 @@ impl Error {
     pub fn within(mut self, outer: &str) -> Error {
         if let Some(Value::String(field)) = self.0.details.get("field") {
             let path = format!("{outer}.{field}");
-            self.0.message = self.0.message.replacen(field.as_str(), &path, 1);
+            if let Some(rest) = self.0.message.strip_prefix(field.as_str()) {
+                self.0.message = format!("{path}{rest}");
+            }
             self.0.details.insert("field".to_owned(), Value::String(path));
         }
         self

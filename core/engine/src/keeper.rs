@@ -18,7 +18,7 @@ use crate::leases::Lease;
 use crate::memory;
 use crate::pipeline::command::{Change, Class};
 use crate::principal::Principal;
-use crate::retention;
+use crate::retention::{self, Counted};
 use crate::tasks;
 
 /// How much longer than the housekeeper the other processes wait.
@@ -26,6 +26,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How often the keeper looks, at least and at most.
 const SLOWEST: Duration = Duration::from_secs(1);
 const QUICKEST: Duration = Duration::from_millis(10);
+/// How much longer the keeper waits between two looks for each lease there is.
+const PER_LEASE: Duration = Duration::from_micros(20);
 /// How often retention, expiry and indexes are looked after.
 const SLOW_ROUND: Duration = Duration::from_secs(5);
 /// How much is expired in one go.
@@ -39,6 +41,7 @@ pub(crate) struct Keeper {
     closed: AtomicBool,
     /// Milliseconds of the shortest lease that is held here; beats come three times as often.
     shortest: AtomicU64,
+    counted: Mutex<Counted>,
 }
 
 #[derive(Default)]
@@ -129,7 +132,7 @@ impl Keeper {
         wait = wait.min(tasks::keeper::wake_due(core)?);
         let due = self.state.lock().slow_round.is_none_or(|at| now >= at + SLOW_ROUND);
         if due && grace.is_zero() {
-            slow_round(core)?;
+            slow_round(core, &self.counted)?;
             self.state.lock().slow_round = Some(now);
         }
         Ok(wait)
@@ -190,6 +193,8 @@ fn expire_leases(core: &Core, now: Duration, grace: Duration) -> Result<Duration
         Ok(leases)
     })?;
     core.leases.keep_only(&leases);
+    // Very many leases end at very many moments: looking at all of them for each would be all this thread does.
+    let least = QUICKEST.max(PER_LEASE * leases.len() as u32);
     let mut wait = SLOWEST;
     for lease in leases {
         let over = Lease { ttl: lease.ttl + grace, ..lease };
@@ -200,7 +205,7 @@ fn expire_leases(core: &Core, now: Duration, grace: Duration) -> Result<Duration
             wait = wait.min(left);
         }
     }
-    Ok(wait)
+    Ok(wait.max(least))
 }
 
 fn expire(core: &Core, lease: &Lease) -> Result<()> {
@@ -220,7 +225,7 @@ fn expire(core: &Core, lease: &Lease) -> Result<()> {
 }
 
 /// What need not be exact to the second.
-fn slow_round(core: &Core) -> Result<()> {
+fn slow_round(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     let (quiet, expired) = core.storage.read(|reader| {
         let quiet = agents::tables::active(reader.db)?
             .into_iter()
@@ -236,5 +241,5 @@ fn slow_round(core: &Core) -> Result<()> {
         let expire = memory::commands::Expire { key: entry.key, version: entry.version };
         system(core, "memory.expire", Class::Durable, expire)?;
     }
-    retention::trim(core)
+    retention::trim(core, counted)
 }

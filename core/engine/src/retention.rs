@@ -3,7 +3,8 @@
 //! Only a prefix of the log is ever taken; where it ended is kept with its hash, so that the chain can still be checked
 //! and a subscriber can be told what it missed.
 
-use rusqlite::params;
+use parking_lot::Mutex;
+use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +18,47 @@ use crate::pipeline::decide::Decide;
 /// Rows that one step takes: it must stay well under the time of a batch.
 const STEP: i64 = 2_000;
 
+/// How many durable events there are after a `seq`. Relaxed events are of the same count of `seq`, so that it does not
+/// say how many durable ones lie before the newest.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    after: u64,
+    upto: u64,
+    events: u64,
+}
+
+impl Counted {
+    /// Looks at what is new; answers the last `seq` that may go when this many durable events are to stay.
+    fn surplus(&mut self, db: &Connection, keep: u64) -> Result<u64> {
+        let (base, head) = (log::base(db)?.0, log::head(db)?.seq);
+        if head.saturating_sub(base) <= keep {
+            return Ok(base);
+        }
+        if self.after < base {
+            *self = Counted { after: base, upto: base, events: 0 };
+        }
+        let new: i64 = db
+            .prepare_cached("SELECT count(*) FROM event WHERE seq > ?1 AND seq <= ?2")?
+            .query_row(params![self.upto as i64, head as i64], |row| row.get(0))?;
+        self.upto = head;
+        self.events += new as u64;
+        if let Some(surplus @ 1..) = self.events.checked_sub(keep) {
+            let last: i64 = db
+                .prepare_cached("SELECT seq FROM event WHERE seq > ?1 ORDER BY seq LIMIT 1 OFFSET ?2")?
+                .query_row(params![self.after as i64, surplus as i64 - 1], |row| row.get(0))?;
+            self.after = last as u64;
+            self.events = keep;
+        }
+        Ok(self.after)
+    }
+}
+
 /// Takes what is past its time, step by step.
-pub(crate) fn trim(core: &Core) -> Result<()> {
+pub(crate) fn trim(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     crate::search::catch_up(core)?;
-    while !system(core, "retention.trim", Class::Shared, Trim {})? {
+    let keep = core.config.retain_events;
+    let surplus = core.storage.read(|reader| counted.lock().surplus(reader.db, keep))?;
+    while !system(core, "retention.trim", Class::Shared, Trim { surplus })? {
         if core.is_closed() {
             return Ok(());
         }
@@ -30,13 +68,16 @@ pub(crate) fn trim(core: &Core) -> Result<()> {
 
 /// One step; answers whether nothing is left to take.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Trim {}
+struct Trim {
+    /// The last `seq` that is too many.
+    surplus: u64,
+}
 
 impl Change for Trim {
     type Output = bool;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<bool> {
-        let events = trim_events(cx)?;
+        let events = trim_events(cx, self.surplus)?;
         let pulses = trim_pulses(cx)?;
         let idems = trim_idempotency(cx)?;
         let versions = crate::memory::tables::trim(cx.db, cx.config.retain_versions, STEP)? as i64;
@@ -44,20 +85,20 @@ impl Change for Trim {
     }
 }
 
-fn trim_events(cx: &Decide<'_>) -> Result<i64> {
+fn trim_events(cx: &Decide<'_>, surplus: u64) -> Result<i64> {
     let (base, _) = log::base(cx.db)?;
-    let head = log::head(cx.db)?.seq;
     let indexed: i64 = cx.db.prepare_cached("SELECT seq FROM fts_upto")?.query_row([], |row| row.get(0))?;
     let oldest = cx.now.plus_seconds(-cx.config.retain_days * 86_400.0).millis();
-    let by_count = head.saturating_sub(cx.config.retain_events) as i64;
-    // The newest event stays, whatever its age: the next one's hash follows from it.
+    // The newest event stays, whatever its age: the next one's hash follows from it. Only what is old from the front on
+    // goes: an event of a clock that was wrong for a while must not take those before it along.
     let upto: Option<i64> = cx
         .db
         .prepare_cached(
-            "SELECT max(seq) FROM (SELECT seq, time FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2)
-             WHERE (seq <= ?3 OR time < ?4) AND seq < (SELECT max(seq) FROM event) AND seq <= ?5",
+            "WITH next AS (SELECT seq, time FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2)
+             SELECT max(seq) FROM next WHERE seq < (SELECT max(seq) FROM event) AND seq <= ?5
+             AND seq < ifnull((SELECT min(seq) FROM next WHERE seq > ?3 AND time >= ?4), 9223372036854775807)",
         )?
-        .query_row(params![base as i64, STEP, by_count, oldest, indexed], |row| row.get(0))?;
+        .query_row(params![base as i64, STEP, surplus as i64, oldest, indexed], |row| row.get(0))?;
     let Some(upto) = upto else { return Ok(0) };
     crate::memory::tables::set_aside(cx.db, upto as u64, cx.config.retain_versions)?;
     cx.db

@@ -249,11 +249,11 @@ impl Subscription {
     }
 
     fn position_item(&mut self) -> Option<Item> {
-        if self.told_at.elapsed() < POSITION_AFTER && self.position < self.told + POSITION_EVERY {
+        let last = self.core.publisher.last();
+        if self.told_at.elapsed() < POSITION_AFTER && last < self.told + POSITION_EVERY {
             return None;
         }
         self.told_at = Instant::now();
-        let last = self.core.publisher.last();
         // What was pushed since the queue was found empty is given first.
         let state = self.shared.state.lock();
         if last <= self.told || state.behind.is_some() || !state.queue.is_empty() {

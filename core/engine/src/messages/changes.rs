@@ -35,6 +35,9 @@ pub struct Edit {
 }
 
 /// Input of `message.redact`.
+///
+/// The content, its metadata and attachments are gone from the message, from lists and from the search. The log keeps
+/// that it happened; what was said before stays in the older events until retention takes them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redact {

@@ -5,6 +5,9 @@
 //! reaction, an acknowledgement, a redaction) makes an event that carries the whole message as it then stands; what was
 //! redacted is gone from the tables and the search, while the log keeps that it happened.
 //!
+//! An agent sees what it sent, what is for it, and what is for all or of a session. What it has read is kept
+//! beside the log, for its inbox alone ([`inbox`]).
+//!
 //! ```
 //! use folkmoot_engine::{Hub, HubConfig, agents, messages};
 //!

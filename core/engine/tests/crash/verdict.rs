@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use folkmoot_engine::{Durability, Event, Filter, Hub, Item, memory};
 
 use crate::listener::{Heard, print_of};
@@ -19,6 +21,13 @@ pub struct Acknowledged {
     versions: Vec<(String, u64, String)>,
     /// Version and value of the sum.
     sums: Vec<(u64, u64)>,
+    /// Tasks that were made.
+    tasks: Vec<String>,
+    /// Task, token, agent.
+    claims: Vec<(String, u64, String)>,
+    /// Task, token, result.
+    done: Vec<(String, u64, String)>,
+    messages: Vec<String>,
 }
 
 impl Acknowledged {
@@ -33,6 +42,12 @@ impl Acknowledged {
                     all.versions.push((key.to_owned(), number(version), by.to_owned()));
                 }
                 ["sum", version, value, _] => all.sums.push((number(version), number(value))),
+                ["task", id] => all.tasks.push(id.to_owned()),
+                ["claim", id, token, agent] => {
+                    all.claims.push((id.to_owned(), number(token), agent.to_owned()))
+                }
+                ["done", id, token, by] => all.done.push((id.to_owned(), number(token), by.to_owned())),
+                ["message", id] => all.messages.push(id.to_owned()),
                 _ => panic!("writer {} said {line:?}", all.life),
             }
         }
@@ -40,7 +55,8 @@ impl Acknowledged {
     }
 
     fn count(&self) -> u64 {
-        (self.events.len() + self.versions.len() + self.sums.len()) as u64
+        let memory = self.events.len() + self.versions.len() + self.sums.len();
+        (memory + self.tasks.len() + self.claims.len() + self.done.len() + self.messages.len()) as u64
     }
 }
 
@@ -52,6 +68,7 @@ pub fn verify(file: &Path, reports: &[Acknowledged], heard: &[Heard]) -> Result<
     for report in reports {
         events_are_there(report, &log)?;
         versions_are_there(report, &hub)?;
+        work_is_there(report, &hub, &log)?;
     }
     pairs_are_whole(&hub)?;
     heard_once(&log, heard)?;
@@ -117,6 +134,44 @@ fn versions_are_there(report: &Acknowledged, hub: &Hub) -> Result<(), String> {
         // Each adds one, so the sum is its version: one lost or done twice would show.
         if version != sum || get("shared/sum", *version)? != *sum {
             return Err(format!("version {version} of the sum was acknowledged as {sum}"));
+        }
+    }
+    Ok(())
+}
+
+fn work_is_there(
+    report: &Acknowledged,
+    hub: &Hub,
+    log: &BTreeMap<u64, std::sync::Arc<Event>>,
+) -> Result<(), String> {
+    let call = |name: &str, input: Value| -> Result<Value, String> {
+        let answer = hub.call(name, input.to_string().as_bytes());
+        let answer = answer.map_err(|error| format!("LOST: {name} {input} of {}: {error}", report.life))?;
+        serde_json::from_slice(&answer).map_err(|error| error.to_string())
+    };
+    for id in &report.messages {
+        if call("message.get", json!({"message_id": id}))?["content"] != format!("by {id}") {
+            return Err(format!("message {id} has another content"));
+        }
+    }
+    for id in &report.tasks {
+        call("task.get", json!({"task_id": id}))?;
+    }
+    for (id, token, agent) in &report.claims {
+        // The token is the event that granted the claim.
+        let granted = log.get(token).ok_or_else(|| format!("LOST: claim {token} of {id}"))?;
+        let place = &granted.place;
+        if granted.kind != "task.claimed"
+            || place.task_id.as_ref() != Some(id)
+            || place.agent_id.as_ref() != Some(agent)
+        {
+            return Err(format!("{agent} was told it holds {id} by {token}, which is {granted:?}"));
+        }
+    }
+    for (id, token, by) in &report.done {
+        let task = call("task.get", json!({"task_id": id}))?;
+        if task["status"] != "completed" || task["result"] != by.as_str() {
+            return Err(format!("{by} was told that {id} is completed by {token}, and it is {task}"));
         }
     }
     Ok(())

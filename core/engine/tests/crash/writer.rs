@@ -31,7 +31,7 @@ pub fn write(file: &Path) {
     let durability = if life.ends_with('7') { Durability::Full } else { Durability::Normal };
     let hub = Hub::open_with(file, config(durability), seams).unwrap();
     let agent = format!("agent-{life}");
-    hub.run(agents::Register::new(&agent)).unwrap();
+    hub.run(agents::Register { max_load: Some(10_000), ..agents::Register::new(&agent) }).unwrap();
     hub.hold_agent(&agent).unwrap();
     say("ready");
     std::thread::scope(|scope| {
@@ -58,8 +58,8 @@ fn death(nth: u64) -> Arc<dyn Fn(Point) -> folkmoot_engine::Result<()> + Send + 
 /// One durable write; what was answered is reported after the answer.
 fn one_write(hub: &Hub, agent: &str, me: &str, n: u64) {
     let by = format!("{me}.{n}");
-    match n % 7 {
-        0 | 1 => publish(hub, agent, me, n / 7 * 2 + n % 7),
+    match n % 9 {
+        0 | 1 => publish(hub, agent, me, n / 9 * 2 + n % 9),
         2 => {
             // A large one now and then brings the log to its checkpoint.
             let pad = if n % 4 == 2 { "x".repeat(60_000) } else { String::new() };
@@ -88,11 +88,36 @@ fn one_write(hub: &Hub, agent: &str, me: &str, n: u64) {
                 say(&format!("version {} {} {by}", entry["key"].as_str().unwrap(), entry["version"]));
             }
         }
+        6 => work(hub, agent, &by),
+        7 => {
+            let input = json!({"message_id": by, "sender_id": agent, "content": format!("by {by}")});
+            hub.call("message.send", input.to_string().as_bytes()).unwrap();
+            say(&format!("message {by}"));
+        }
         _ => {
             // Relaxed: not promised to survive, but its events share the count of `seq`.
             let input = json!({"agent_id": agent, "tool_name": "bash", "tokens": 1});
             hub.call("presence.update", input.to_string().as_bytes()).unwrap();
         }
+    }
+}
+
+/// Adds a task to what all of them share, and takes and completes whichever is next.
+fn work(hub: &Hub, agent: &str, by: &str) {
+    let call = |name: &str, input: Value| {
+        let answer = hub.call(name, input.to_string().as_bytes());
+        answer.map(|answer| serde_json::from_slice::<Value>(&answer).unwrap())
+    };
+    call("task.create", json!({"task_id": by, "title": by, "creator_id": agent, "max_attempts": 1_000}))
+        .unwrap();
+    say(&format!("task {by}"));
+    let claimed = call("task.claim", json!({"agent_id": agent})).unwrap();
+    let Some(task) = claimed["task_id"].as_str() else { return };
+    say(&format!("claim {task} {} {agent}", claimed["token"]));
+    let done = json!({"task_id": task, "agent_id": agent, "token": claimed["token"], "result": by});
+    match call("task.complete", done) {
+        Ok(_) => say(&format!("done {task} {} {by}", claimed["token"])),
+        Err(error) => assert_eq!(error.code(), Code::LeaseLost, "{error}"),
     }
 }
 
