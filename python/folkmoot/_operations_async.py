@@ -361,7 +361,7 @@ class Tasks:
             task_id: Its id; a new one when left out.
 
         Returns:
-            A task.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written.
 
         Raises:
             NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
@@ -434,7 +434,7 @@ class Tasks:
             task_id: The task.
 
         Returns:
-            A task.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written.
 
         Raises:
             NotFoundError, InvalidInputError, LimitExceededError, UnavailableError, StorageError,
@@ -559,7 +559,7 @@ class Tasks:
             wait_seconds: Seconds to wait for a task when there is none, at most 3,600.
 
         Returns:
-            A task. Or None.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written. Or None.
 
         Raises:
             NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
@@ -663,7 +663,7 @@ class Tasks:
             progress: 0 to 100.
 
         Returns:
-            A task.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written.
 
         Raises:
             NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
@@ -701,7 +701,7 @@ class Tasks:
             token: The token of the claim; needed while the task is held.
 
         Returns:
-            A task.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written.
 
         Raises:
             NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
@@ -769,7 +769,7 @@ class Tasks:
             token: The token of the claim; needed while the task is held.
 
         Returns:
-            A task.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written.
 
         Raises:
             NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
@@ -805,7 +805,7 @@ class Tasks:
             idempotency_key: A repeated call with this key gets the first one's answer.
 
         Returns:
-            A task.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written.
 
         Raises:
             NotFoundError, LeaseLostError, ConflictError, NotAllowedError, InvalidInputError,
@@ -863,7 +863,7 @@ class Tasks:
             idempotency_key: A repeated call with this key gets the first one's answer.
 
         Returns:
-            A task.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written.
 
         Raises:
             NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
@@ -907,7 +907,7 @@ class Tasks:
             title: A line that says what it is.
 
         Returns:
-            A task.
+            A task. Fields that say nothing (null, empty, false) are left out when it is written.
 
         Raises:
             NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,

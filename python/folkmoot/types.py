@@ -957,7 +957,7 @@ class Step(Record):
 
 
 class Task(Record):
-    """A task."""
+    """A task. Fields that say nothing (null, empty, false) are left out when it is written."""
 
     __slots__ = ()
 
@@ -976,20 +976,11 @@ class Task(Record):
     priority: int
     """0 to 9, higher first."""
 
-    requires: list[str]
-    """Capabilities that its agent must have."""
-
-    depends_on: list[str]
-    """Tasks that must complete first."""
-
     on_dependency_failure: Literal["block", "fail", "ignore"]
     """What happens when one of those fails."""
 
     creator_id: str
     """Who made it."""
-
-    requirements: Any
-    """Whatever its agent must know, as a JSON object."""
 
     token: int
     """The fencing token of the newest claim; 0 before the first."""
@@ -1003,18 +994,6 @@ class Task(Record):
     progress: float
     """0 to 100."""
 
-    result: Any
-    """What came out."""
-
-    dead_letter: bool
-    """Whether it failed for want of attempts."""
-
-    log: list[LogLine]
-    """The newest 100 lines of its log."""
-
-    history: list[Step]
-    """The newest 100 steps of who held it."""
-
     created_at: str
     """When it was made."""
 
@@ -1026,6 +1005,12 @@ class Task(Record):
 
     claimed_at: str | None
     """When it was claimed last."""
+
+    dead_letter: bool
+    """Whether it failed for want of attempts."""
+
+    depends_on: list[str]
+    """Tasks that must complete first."""
 
     description: str | None
     """More about it."""
@@ -1045,14 +1030,29 @@ class Task(Record):
     estimated_duration: float | None
     """Seconds it was expected to take."""
 
+    history: list[Step]
+    """The newest 100 steps of who held it."""
+
     lease_seconds: float | None
     """Seconds that the lease lasts without a sign of life."""
+
+    log: list[LogLine]
+    """The newest 100 lines of its log."""
 
     parent_id: str | None
     """The task it is a part of."""
 
     phase: str | None
     """What is being done, in a word."""
+
+    requirements: Any
+    """Whatever its agent must know, as a JSON object."""
+
+    requires: list[str]
+    """Capabilities that its agent must have."""
+
+    result: Any
+    """What came out."""
 
     retry_at: str | None
     """Until when it is not tried again after a failure."""
@@ -1463,32 +1463,32 @@ Task._shape = {
     "title": None,
     "status": None,
     "priority": None,
-    "requires": None,
-    "depends_on": None,
     "on_dependency_failure": None,
     "creator_id": None,
-    "requirements": None,
     "token": None,
     "attempts": None,
     "max_attempts": None,
     "progress": None,
-    "result": None,
-    "dead_letter": None,
-    "log": [LogLine],
-    "history": [Step],
     "created_at": None,
     "updated_at": None,
     "agent_id": None,
     "claimed_at": None,
+    "dead_letter": None,
+    "depends_on": None,
     "description": None,
     "due_date": None,
     "ended_at": None,
     "error": None,
     "estimated_completion": None,
     "estimated_duration": None,
+    "history": [Step],
     "lease_seconds": None,
+    "log": [LogLine],
     "parent_id": None,
     "phase": None,
+    "requirements": None,
+    "requires": None,
+    "result": None,
     "retry_at": None,
     "session_id": None,
 }

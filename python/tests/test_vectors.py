@@ -18,7 +18,7 @@ def test_a_vector_holds_for_threads(name: str) -> None:
         for step in ALL[name]["steps"]:
             native = hub._native.acting(step["as"]) if "as" in step else hub._native
             try:
-                answer = native.call(step["call"], vectors.filled(step["input"], saved))
+                answer = native.call(step["call"], vectors.filled(step.get("input", {}), saved))
             except FolkmootError as error:
                 vectors.check_error(step, error)
             else:
@@ -32,7 +32,7 @@ async def test_a_vector_holds_for_event_loops(name: str) -> None:
         for step in ALL[name]["steps"]:
             native = hub._native.acting(step["as"]) if "as" in step else hub._native
             try:
-                answer = await hub._acting(native)(step["call"], vectors.filled(step["input"], saved))
+                answer = await hub._acting(native)(step["call"], vectors.filled(step.get("input", {}), saved))
             except FolkmootError as error:
                 vectors.check_error(step, error)
             else:

@@ -46,10 +46,10 @@ def differences(expected: Any, got: Any, place: str = "answer") -> list[str]:
     if isinstance(expected, dict) and isinstance(got, dict):
         found = []
         for key, value in expected.items():
-            if key not in got and value is not None:
+            if key not in got:
                 found.append(f"{place}.{key} is missing from {got!r}")
             else:
-                found += differences(value, got.get(key), f"{place}.{key}")
+                found += differences(value, got[key], f"{place}.{key}")
         return found
     if isinstance(expected, list) and isinstance(got, list):
         if len(expected) != len(got):

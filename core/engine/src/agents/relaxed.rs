@@ -3,7 +3,8 @@
 //! Each update stays one event of its own while the queue has room. When it is full, updates of one agent and session
 //! are folded together and counted; none is lost. Reading presence looks at the tables and at what waits here.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -49,9 +50,9 @@ pub(crate) struct Relaxed {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Delta>,
+    waiting: VecDeque<Delta>,
     /// What the flush under way has taken: not in the tables yet.
-    in_flight: Vec<Delta>,
+    in_flight: Arc<Vec<Delta>>,
     /// Agents that are known to be registered.
     known: HashSet<String>,
     closed: bool,
@@ -95,7 +96,7 @@ impl Relaxed {
             self.fold(&mut state.waiting, delta);
             return Ok(());
         }
-        state.waiting.push(delta);
+        state.waiting.push_back(delta);
         if state.waiting.len() == 1 {
             self.more.notify_one();
         }
@@ -103,7 +104,7 @@ impl Relaxed {
     }
 
     /// Folds an update into the last one of its agent, unless a new session lies between.
-    fn fold(&self, waiting: &mut Vec<Delta>, delta: Delta) {
+    fn fold(&self, waiting: &mut VecDeque<Delta>, delta: Delta) {
         let last = waiting.iter_mut().rev().find(|other| other.update.agent_id == delta.update.agent_id);
         match last {
             Some(other)
@@ -116,7 +117,7 @@ impl Relaxed {
                 self.coalesced.fetch_add(1, Ordering::Relaxed);
             }
             // The first of its agent or session: at most one more for each.
-            _ => waiting.push(delta),
+            _ => waiting.push_back(delta),
         }
     }
 
@@ -140,20 +141,22 @@ impl Relaxed {
     pub fn flush(&self, core: &Core) -> Result<()> {
         loop {
             let _one_at_a_time = self.flushing.write();
-            let deltas = {
+            // Copied only after the lock is free: callers must not wait for it.
+            let taken = {
                 let mut state = self.state.lock();
                 if state.in_flight.is_empty() {
                     let count = state.waiting.len().min(BATCH);
-                    state.in_flight = state.waiting.drain(..count).collect();
+                    state.in_flight = Arc::new(state.waiting.drain(..count).collect());
                 }
                 // What a failed flush had taken is written first.
                 state.in_flight.clone()
             };
-            if deltas.is_empty() {
+            if taken.is_empty() {
                 return Ok(());
             }
+            let deltas = taken.to_vec();
             core.change("presence.flush", Class::Relaxed, &Principal::Process, Flush { deltas })?;
-            self.state.lock().in_flight.clear();
+            self.state.lock().in_flight = Arc::default();
         }
     }
 
