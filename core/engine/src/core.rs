@@ -223,5 +223,8 @@ impl Core {
                 let _ = thread.join();
             }
         }
+        if !self.config.read_only {
+            crate::storage::checkpoint::at_close(self);
+        }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 fn config() -> HubConfig {
-    HubConfig { durability: Durability::Normal, ..HubConfig::default() }
+    HubConfig { durability: Durability::Normal, status_interval_seconds: 0.0, ..HubConfig::default() }
 }
 
 fn place() -> (TempDir, PathBuf) {
