@@ -44,10 +44,10 @@ struct Handle {
     closed: AtomicBool,
 }
 
-/// The hubs that are open in this process, by the device and inode of their files.
-type OpenHubs = HashMap<(u64, u64), Weak<Core>>;
+/// The hubs that are open in this process, by device and inode.
+type Open = HashMap<(u64, u64), Weak<Core>>;
 
-static OPEN: Mutex<Option<OpenHubs>> = Mutex::new(None);
+static OPEN: Mutex<Option<Open>> = Mutex::new(None);
 
 impl Hub {
     /// Opens the hub in this file, creating it when it is not there; `:memory:` for one that lives with the handle.
@@ -287,7 +287,7 @@ impl std::fmt::Debug for Hub {
 }
 
 /// The open hub of this file, with one more handle counted: it cannot close meanwhile.
-fn find_open(open: &OpenHubs, path: &Path) -> Option<Arc<Core>> {
+fn find_open(open: &Open, path: &Path) -> Option<Arc<Core>> {
     let id = folkmoot_sys::file_id(path).ok()?;
     open.get(&id)?.upgrade().filter(|core| !core.is_forked() && core.take_handle())
 }

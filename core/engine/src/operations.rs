@@ -68,8 +68,8 @@ impl std::fmt::Debug for Operation {
     }
 }
 
-/// A row that is answered on the caller's thread.
-type Direct = fn(&Arc<Core>, &Principal, &[u8]) -> Result<Vec<u8>>;
+/// What runs without the queue: from input to answer, both as JSON.
+pub(crate) type Direct = fn(&Arc<Core>, &Principal, &[u8]) -> Result<Vec<u8>>;
 
 /// How a row runs.
 #[derive(Clone, Copy)]
