@@ -1,5 +1,6 @@
 //! The demo's screen: who is present, the board, what is said and done. All of it is drawn from the picture.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use super::lines::Front;
 use super::picture::{Line, Member, Picture};
 use super::team::{DIRECTOR, TEAM};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::{one_line, plural, shorten, wants_colour};
 
 /// From this many columns on there is room for all of the table.
@@ -68,9 +70,17 @@ impl Front for Screen {
     }
 }
 
-/// Whether a key was pressed that ends it: q, Escape, Ctrl-C.
+/// Whether a key was pressed that ends it: q, Escape, Ctrl-C. A terminal that has gone away offers input for ever, so
+/// only a few are read for each picture.
 fn keys() -> Result<bool, Failure> {
-    while event::poll(Duration::ZERO)? {
+    const AT_ONCE: usize = 16;
+    if interrupt::asked() || !std::io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    for _ in 0..AT_ONCE {
+        if !event::poll(Duration::ZERO)? {
+            break;
+        }
         if let Input::Key(KeyEvent { code, modifiers, .. }) = event::read()? {
             let interrupted = code == KeyCode::Char('c') && modifiers.contains(KeyModifiers::CONTROL);
             if interrupted || matches!(code, KeyCode::Char('q') | KeyCode::Esc) {

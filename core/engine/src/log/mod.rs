@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Time;
@@ -58,46 +58,71 @@ impl Entry<'_> {
         ];
         hash_onto(before, self.stamp.seq, self.stamp.time.millis(), fields)
     }
+}
+
+/// Writes events; keeps its statements from one event of a batch to the next.
+pub struct Appender<'c> {
+    db: &'c Connection,
+    event: Option<CachedStatement<'c>>,
+    pulse: Option<CachedStatement<'c>>,
+}
+
+impl<'c> Appender<'c> {
+    /// Writes through this connection.
+    pub fn new(db: &'c Connection) -> Appender<'c> {
+        Appender { db, event: None, pulse: None }
+    }
 
     /// Writes a durable event; answers its hash.
-    pub fn append(&self, db: &Connection, before: &Hash) -> Result<Hash> {
-        let hash = self.hash(before);
-        let place = self.place;
-        db.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?
-            .execute(params![
-                self.stamp.seq as i64,
-                self.kind,
-                self.stamp.time.millis(),
-                self.principal,
-                place.subject,
-                place.agent_id,
-                place.session_id,
-                place.task_id,
-                targets_text(&place.target_agents),
-                place.correlation_id,
-                self.data,
-                &hash[..],
-            ])?;
+    pub fn append(&mut self, entry: &Entry<'_>, before: &Hash) -> Result<Hash> {
+        let hash = entry.hash(before);
+        let statement = match &mut self.event {
+            Some(statement) => statement,
+            none => none.insert(self.db.prepare_cached(
+                "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?),
+        };
+        let place = entry.place;
+        statement.execute(params![
+            entry.stamp.seq as i64,
+            entry.kind,
+            entry.stamp.time.millis(),
+            entry.principal,
+            place.subject,
+            place.agent_id,
+            place.session_id,
+            place.task_id,
+            targets_text(&place.target_agents),
+            place.correlation_id,
+            entry.data,
+            &hash[..],
+        ])?;
         Ok(hash)
     }
 
     /// Writes a relaxed event.
-    pub fn append_pulse(&self, db: &Connection) -> Result<()> {
-        let place = self.place;
-        db.prepare_cached("INSERT INTO pulse VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?
-            .execute(params![
-                self.stamp.seq as i64,
-                self.kind,
-                self.stamp.time.millis(),
-                self.principal,
-                place.subject,
-                place.agent_id,
-                place.session_id,
-                place.task_id,
-                targets_text(&place.target_agents),
-                place.correlation_id,
-                self.data,
-            ])?;
+    pub fn append_pulse(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let statement =
+            match &mut self.pulse {
+                Some(statement) => statement,
+                none => none.insert(self.db.prepare_cached(
+                    "INSERT INTO pulse VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                )?),
+            };
+        let place = entry.place;
+        statement.execute(params![
+            entry.stamp.seq as i64,
+            entry.kind,
+            entry.stamp.time.millis(),
+            entry.principal,
+            place.subject,
+            place.agent_id,
+            place.session_id,
+            place.task_id,
+            targets_text(&place.target_agents),
+            place.correlation_id,
+            entry.data,
+        ])?;
         Ok(())
     }
 }
