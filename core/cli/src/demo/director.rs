@@ -74,7 +74,12 @@ impl Director {
     }
 
     fn check(&self, processes: &mut Processes) -> Result<(), Failure> {
-        processes.check()?;
+        if let Err(error) = processes.check() {
+            // Whoever ends the whole group of processes ends the children too: that is no failure of theirs.
+            std::thread::sleep(FRAME);
+            interrupt::check()?;
+            return Err(error.into());
+        }
         let failures = [TaskStatus::Failed, TaskStatus::Cancelled];
         if let Some(task) = self.picture.with_status(&failures).first() {
             return Err(failed(task).into());

@@ -1,7 +1,8 @@
 //! The demo's screen: who is present, the board, what is said and done. All of it is drawn from the picture.
 
-use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Input, KeyCode, KeyEvent, KeyModifiers};
@@ -27,6 +28,7 @@ const ROOMY: u16 = 110;
 /// The whole terminal, given back when this is dropped.
 pub struct Screen {
     terminal: DefaultTerminal,
+    closed: Arc<AtomicBool>,
     folder: String,
     colour: bool,
 }
@@ -35,12 +37,17 @@ impl Screen {
     /// Takes the terminal.
     pub fn open(folder: &Path) -> Result<Screen, Failure> {
         let folder = one_line(&folder.display().to_string());
-        Ok(Screen { terminal: ratatui::try_init()?, folder, colour: wants_colour(true) })
+        let terminal = ratatui::try_init()?;
+        let closed = Arc::new(AtomicBool::new(false));
+        let over = closed.clone();
+        std::thread::spawn(move || read_keys(&over));
+        Ok(Screen { terminal, closed, folder, colour: wants_colour(true) })
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        self.closed.store(true, Ordering::Release);
         let _ = ratatui::try_restore();
     }
 }
@@ -51,9 +58,7 @@ impl Front for Screen {
     }
 
     fn draw(&mut self, picture: &Picture) -> Result<(), Failure> {
-        if keys()? {
-            return Err(Failure::Interrupted);
-        }
+        interrupt::check()?;
         let view = View { picture, folder: &self.folder, colour: self.colour };
         self.terminal.draw(|frame| view.draw(frame))?;
         Ok(())
@@ -61,7 +66,7 @@ impl Front for Screen {
 
     fn end(&mut self, picture: &Picture, span: Duration) -> Result<(), Failure> {
         let start = Instant::now();
-        while start.elapsed() < span && !keys()? {
+        while start.elapsed() < span && !interrupt::asked() {
             let view = View { picture, folder: &self.folder, colour: self.colour };
             self.terminal.draw(|frame| view.draw(frame))?;
             std::thread::sleep(Duration::from_millis(50));
@@ -70,25 +75,24 @@ impl Front for Screen {
     }
 }
 
-/// Whether a key was pressed that ends it: q, Escape, Ctrl-C. A terminal that has gone away offers input for ever, so
-/// only a few are read for each picture.
-fn keys() -> Result<bool, Failure> {
-    const AT_ONCE: usize = 16;
-    if interrupt::asked() || !std::io::stdin().is_terminal() {
-        return Ok(true);
-    }
-    for _ in 0..AT_ONCE {
-        if !event::poll(Duration::ZERO)? {
-            break;
+/// Waits for a key that ends it: q, Escape, Ctrl-C.
+///
+/// On a thread of its own: when the terminal has gone away, asking it for keys may never return.
+fn read_keys(closed: &AtomicBool) {
+    const LOOK: Duration = Duration::from_millis(100);
+    while !closed.load(Ordering::Acquire) {
+        match event::poll(LOOK) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(_) => return,
         }
-        if let Input::Key(KeyEvent { code, modifiers, .. }) = event::read()? {
+        if let Ok(Input::Key(KeyEvent { code, modifiers, .. })) = event::read() {
             let interrupted = code == KeyCode::Char('c') && modifiers.contains(KeyModifiers::CONTROL);
             if interrupted || matches!(code, KeyCode::Char('q') | KeyCode::Esc) {
-                return Ok(true);
+                return interrupt::ask();
             }
         }
     }
-    Ok(false)
 }
 
 struct View<'a> {
