@@ -83,6 +83,7 @@ def _forget() -> None:
     _lock = threading.Lock()
     _open.clear()
     _log_thread = None
+    _native.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -51,7 +51,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
 
 
 @pytest.fixture

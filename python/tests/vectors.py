@@ -55,7 +55,9 @@ def differences(expected: Any, got: Any, place: str = "answer") -> list[str]:
         if len(expected) != len(got):
             return [f"{place}: {len(got)} items instead of {len(expected)}: {got!r}"]
         pairs = zip(expected, got)
-        return [one for at, (want, item) in enumerate(pairs) for one in differences(want, item, f"{place}[{at}]")]
+        return [
+            one for at, (want, item) in enumerate(pairs) for one in differences(want, item, f"{place}[{at}]")
+        ]
     same = expected == got and isinstance(expected, bool) == isinstance(got, bool)
     return [] if same else [f"{place}: {got!r} instead of {expected!r}"]
 

@@ -74,6 +74,12 @@ pub fn waiting<T: Send>(
     }
 }
 
+/// In a forked child: the threads that were in the engine are not there.
+#[pyfunction]
+pub fn after_fork() {
+    INSIDE.store(0, Ordering::Release);
+}
+
 /// Waits until no call is in the engine any more, at most this long.
 #[pyfunction]
 pub fn settle(py: Python<'_>, seconds: f64) -> bool {

@@ -28,6 +28,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<bridge::Bridge>()?;
     module.add_function(wrap_pyfunction!(hub::config_keys, module)?)?;
     module.add_function(wrap_pyfunction!(cli::cli_main, module)?)?;
+    module.add_function(wrap_pyfunction!(guard::after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(guard::settle, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_start, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_next, module)?)?;

@@ -1,11 +1,12 @@
 //! The engine's log lines, left in a bounded queue that a Python thread empties into `logging`.
 //!
 //! The engine logs while it holds locks of its own, so nothing here may wait for Python.
+#![allow(unsafe_code, reason = "one pointer that a fork leaves behind")]
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
@@ -15,17 +16,26 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Lines that wait at most; what comes beyond is counted.
 const MOST: usize = 1_000;
-/// How long a line may wait for its place: in a forked child the lock may be held by nobody.
-const PATIENCE: Duration = Duration::from_millis(10);
 
-static LINES: Mutex<Lines> = Mutex::new(Lines { waiting: VecDeque::new(), lost: 0 });
-static MORE: Condvar = Condvar::new();
+/// The queue of this process. A forked child makes its own: its parent's may be locked by a thread that is not there.
+static CURRENT: AtomicPtr<Queue> = AtomicPtr::new(ptr::null_mut());
 
-static STOPPED: AtomicBool = AtomicBool::new(false);
+struct Queue {
+    process: u32,
+    lines: Mutex<Lines>,
+    more: Condvar,
+}
 
+#[derive(Default)]
 struct Lines {
     waiting: VecDeque<(u8, &'static str, String)>,
     lost: u64,
+    stopped: bool,
+}
+
+fn current() -> Option<&'static Queue> {
+    // SAFETY: what is stored there came from `Box::leak` and is never freed.
+    unsafe { CURRENT.load(Ordering::Acquire).as_ref() }.filter(|queue| queue.process == std::process::id())
 }
 
 struct ToPython;
@@ -46,14 +56,15 @@ impl Subscriber for ToPython {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
-        let Some(mut lines) = LINES.try_lock_for(PATIENCE) else { return };
+        let Some(queue) = current() else { return };
+        let mut lines = queue.lines.lock();
         if lines.waiting.len() >= MOST {
             lines.lost += 1;
             return;
         }
         let metadata = event.metadata();
         lines.waiting.push_back((number(*metadata.level()), metadata.target(), line.message + &line.fields));
-        MORE.notify_one();
+        queue.more.notify_one();
     }
 
     fn enter(&self, _: &Id) {}
@@ -90,7 +101,12 @@ impl Visit for Line {
 /// Has the engine's lines kept for Python, unless the program has a use for them already.
 #[pyfunction]
 pub fn log_start() {
-    STOPPED.store(false, Ordering::Release);
+    if let Some(queue) = current() {
+        queue.lines.lock().stopped = false;
+        return;
+    }
+    let queue = Queue { process: std::process::id(), lines: Mutex::default(), more: Condvar::new() };
+    CURRENT.store(Box::leak(Box::new(queue)), Ordering::Release);
     // An error says that another subscriber was there first: then the lines are that one's.
     let _ = tracing::subscriber::set_global_default(ToPython);
 }
@@ -98,10 +114,11 @@ pub fn log_start() {
 /// Waits for lines: `(level, target, text)` each; None once it was stopped.
 #[pyfunction]
 pub fn log_next(py: Python<'_>) -> Option<Vec<(u8, &'static str, String)>> {
+    let queue = current()?;
     py.detach(|| {
-        let mut lines = LINES.lock();
-        while lines.waiting.is_empty() && !STOPPED.load(Ordering::Acquire) {
-            MORE.wait(&mut lines);
+        let mut lines = queue.lines.lock();
+        while lines.waiting.is_empty() && !lines.stopped {
+            queue.more.wait(&mut lines);
         }
         if lines.waiting.is_empty() {
             return None;
@@ -109,20 +126,18 @@ pub fn log_next(py: Python<'_>) -> Option<Vec<(u8, &'static str, String)>> {
         let lost = std::mem::take(&mut lines.lost);
         let mut taken: Vec<_> = lines.waiting.drain(..).collect();
         if lost > 0 {
-            taken.push((
-                30,
-                "folkmoot",
-                format!("{lost} lines of the engine's log were left out: too many at once"),
-            ));
+            let said = format!("{lost} lines of the engine's log were left out: too many at once");
+            taken.push((30, "folkmoot", said));
         }
         Some(taken)
     })
 }
 
-/// Ends the wait for lines, for good.
+/// Ends the wait for lines.
 #[pyfunction]
 pub fn log_stop() {
-    STOPPED.store(true, Ordering::Release);
-    let _lines = LINES.try_lock_for(PATIENCE);
-    MORE.notify_all();
+    if let Some(queue) = current() {
+        queue.lines.lock().stopped = true;
+        queue.more.notify_all();
+    }
 }

@@ -7,7 +7,7 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::registry;
+use crate::{registry, sqlite};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static INSTALLED: Once = Once::new();
@@ -26,7 +26,13 @@ pub fn fork_generation() -> u32 {
     INSTALLED.call_once(|| {
         // SAFETY: the handler only stores to atomics, which is allowed in a forked child.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        sqlite::prepare();
     });
+    generation()
+}
+
+/// The count alone; nothing is installed.
+pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 

@@ -25,6 +25,7 @@ mod page;
 mod queue;
 mod registry;
 pub mod sidecar;
+mod sqlite;
 pub mod turn;
 
 pub use clock::{boot_time, set_timer_slack};

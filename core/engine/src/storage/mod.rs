@@ -57,6 +57,8 @@ impl Storage {
     /// Opens the file, creating it when it is not there; answers the storage and the connection that writes.
     pub fn open(path: &Path, config: &HubConfig, seams: &Seams) -> Result<(Storage, Connection)> {
         schema::check_sqlite()?;
+        // Forks are noticed, and SQLite is prepared for them, from before the first file is opened.
+        let _ = folkmoot_sys::fork_generation();
         let (path, folder) = place(path)?;
         connection::check_path(&path, config)?;
         look_first(&path, config, seams)?;
