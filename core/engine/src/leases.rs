@@ -53,6 +53,13 @@ impl LeaseWatch {
         lease.ttl.saturating_sub(now.saturating_sub(known.since))
     }
 
+    /// Notes a lease that is granted now. A token is a `seq`, which a commit that failed gives to the next one: whatever
+    /// was seen under it before was of a lease that never came to be.
+    pub fn grant(&self, lease: &Lease, now: Duration) {
+        let fresh = Seen { token: lease.token, count: lease.count, since: now, refused: false };
+        self.seen.lock().insert(lease.entity.clone(), fresh);
+    }
+
     /// Notes that its holder was told that the lease is over. A later beat of its process must not revive what the
     /// holder has given up: nobody would work on it, and nobody could have it.
     pub fn refuse(&self, lease: &Lease) {
@@ -92,6 +99,12 @@ mod tests {
             watch.left(&lease, Duration::from_secs(119)),
             Duration::ZERO,
             "what was refused stays over"
+        );
+        watch.grant(&lease, Duration::from_secs(119));
+        assert_eq!(
+            watch.left(&lease, Duration::from_secs(119)),
+            ttl,
+            "a grant knows nothing of one that failed"
         );
         lease.token += 1;
         assert_eq!(
