@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from folkmoot import ConflictError, Hub
 
 with Hub.open(":memory:", durability="normal") as hub:
-    hub.memory.set("tally", {"lines": 0}, expected_version=0)  # 0: it must not be there yet
+    hub.memory.set(
+        "tally", {"lines": 0}, expected_version=0
+    )  # 0: it must not be there yet
     try:
         hub.memory.set("tally", {"lines": 1}, expected_version=0)
     except ConflictError as error:

@@ -8,7 +8,9 @@ with Hub.open(":memory:") as hub:
 
     ana.used_tool("web_search", tokens=150)
     for presence in hub.presence.list().agents:
-        print(f"{presence.agent_id} is {presence.status}, last used {presence.last_tool_name}")
+        print(
+            f"{presence.agent_id} is {presence.status}, last used {presence.last_tool_name}"
+        )
 
     ana.send_message("I found three sources.", ["bob"])
     for message in bob.inbox(wait_seconds=5):

@@ -23,6 +23,8 @@ with tempfile.TemporaryDirectory() as folder:
         for event in events:
             if event.kind == "agent.status":
                 continue  # a summary that comes every two seconds
-            print(event.seq, event.kind, event.data.get("key") or event.data.get("title"))
+            print(
+                event.seq, event.kind, event.data.get("key") or event.data.get("title")
+            )
             if event.kind == "task.created":
                 break

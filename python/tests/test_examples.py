@@ -11,7 +11,11 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guides" / "python.md"
 
 SHOWN = {
-    "two_agents": ["ana is active, last used web_search", "ana to bob: I found three", "the thread has 2 messages"],
+    "two_agents": [
+        "ana is active, last used web_search",
+        "ana to bob: I found three",
+        "the thread has 2 messages",
+    ],
     "task_queue_with_a_crash": [
         "killed doomed at 40 %",
         "heir took it over: attempt 2",
@@ -20,7 +24,11 @@ SHOWN = {
     ],
     "shared_memory": ["['current_version']=1", "5050 lines after 101 versions", "visits = 1"],
     "ask_and_answer": ["librarian: On the second shelf.", "no answer from the sleeper in time"],
-    "watch_everything": ["1 memory.updated notes/0", "3 memory.updated notes/2", "4 task.created Read the notes"],
+    "watch_everything": [
+        "1 memory.updated notes/0",
+        "3 memory.updated notes/2",
+        "4 task.created Read the notes",
+    ],
 }
 
 
