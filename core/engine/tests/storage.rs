@@ -142,7 +142,7 @@ fn a_newer_file_is_refused_by_who_cannot_write_it_and_read_by_who_can() {
 #[test]
 fn a_change_behind_the_hubs_back_is_named_by_the_check() {
     for (sql, says) in [
-        ("UPDATE event SET data = replace(data, '7', '8') WHERE seq = 30", "chain is broken at event 30"),
+        ("UPDATE event SET data = replace(data, 'agent-14', 'agent-41') WHERE seq = 30", "chain is broken at event 30"),
         ("UPDATE event SET kind = 'memory.deleted' WHERE seq = 31", "chain is broken at event 31"),
         ("UPDATE event SET principal = 'agent:eve' WHERE seq = 31", "chain is broken at event 31"),
         ("UPDATE event SET hash = zeroblob(32) WHERE seq = 32", "chain is broken at event 32"),
