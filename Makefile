@@ -21,7 +21,7 @@ APT := (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y 
 say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 left_out = @printf 'left out: %s\n' "$(1)"
 
-.PHONY: help demo test bench generate lint format soak clean
+.PHONY: help demo test wheel bench generate lint format soak clean
 .PHONY: tools venv build extension test-rust test-docs test-python test-node test-generated test-examples
 
 help: ## list these commands
@@ -44,6 +44,11 @@ test: ## build everything and run every test (at most 20 minutes on 2 cores)
 	@$(MAKE) test-generated
 	@$(MAKE) test-examples
 	$(call say,all tests passed)
+
+wheel: venv ## build the Python package into dist/
+	$(call say,the wheel)
+	cd python && VIRTUAL_ENV=$(CURDIR)/$(VENV) $(PYTHON) -m maturin build --release -q -o ../dist
+	@ls dist/*.whl
 
 bench: ## measure folkmoot beside its limits and peers (BENCH="--quick --only P3")
 	$(call say,benchmarks)

@@ -8,12 +8,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use folkmoot::{Code, Filter, Hub, HubConfig, Item, agents, tasks};
+use folkmoot::{Code, Durability, Filter, Hub, HubConfig, Item, agents, tasks};
 use serde_json::json;
 
-/// Short, so that the death is noticed within seconds.
+/// Short leases, so that the death is noticed within seconds. `normal` survives a killed process; `full`, the default,
+/// waits for the disk and survives the loss of power too.
 fn config() -> HubConfig {
-    HubConfig { lease_seconds: 1.0, presence_ttl_seconds: 1.0, ..HubConfig::default() }
+    HubConfig {
+        lease_seconds: 1.0,
+        presence_ttl_seconds: 1.0,
+        durability: Durability::Normal,
+        ..HubConfig::default()
+    }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

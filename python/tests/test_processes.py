@@ -113,7 +113,7 @@ ENDINGS = {
     "with a thread in a wait": "behind(hub.subscribe().next)",
     "with a thread in a claim": "behind(lambda: ana.claim_task(wait_seconds=60))",
     "in the middle of a callback": "hub.on('memory.*', lambda event: time.sleep(60)); hub.memory.set('k', 1)",
-    "with many callbacks": "[hub.on('memory.*', lambda _: hub.memory.get('k')) for _ in range(8)]; write(200)",
+    "with callbacks": "[hub.on('memory.*', lambda _: hub.memory.get('k')) for _ in range(8)]; write(200)",
     "with writers": "[behind(lambda: write(10**6)) for _ in range(4)]",
     "with a loop in a wait": "behind(lambda: asyncio.run(forever()))",
     "by an exception": "sys.excepthook = lambda *_: print('ended'); raise ValueError",

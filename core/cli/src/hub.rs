@@ -10,9 +10,14 @@ use crate::failure::Failure;
 
 /// The configuration: defaults, then `--config`, then `FOLKMOOT_…`, then `--set`.
 pub fn config(args: &ConfigArgs) -> Result<HubConfig, Failure> {
+    config_over(&HubConfig::default(), args)
+}
+
+/// The same, over defaults of a command's own.
+pub fn config_over(base: &HubConfig, args: &ConfigArgs) -> Result<HubConfig, Failure> {
     let from_file = match &args.config {
-        Some(path) => read_file(path)?,
-        None => HubConfig::default(),
+        Some(path) => lay_over(base, &read_file(path)?)?,
+        None => base.clone(),
     };
     let vars = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -27,6 +32,16 @@ pub fn config(args: &ConfigArgs) -> Result<HubConfig, Failure> {
         config = with_pair(config, pair).map_err(|error| Failure::Usage(said_of("--set", &error)))?;
     }
     Ok(config)
+}
+
+/// What a configuration says that is not the usual, laid over another one.
+fn lay_over(base: &HubConfig, given: &HubConfig) -> Result<HubConfig, Failure> {
+    let usual = HubConfig::keys();
+    let (mut whole, given) = (serde_json::json!(base), serde_json::json!(given));
+    if let (Value::Object(fields), Value::Object(given)) = (&mut whole, given) {
+        fields.extend(given.into_iter().filter(|(key, value)| usual.get(key) != Some(value)));
+    }
+    Ok(HubConfig::from_json(&whole)?)
 }
 
 fn read_file(path: &Path) -> Result<HubConfig, Failure> {

@@ -9,9 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use folkmoot::{Filter, Hub, HubConfig, Item, agents, tasks};
+use folkmoot::{Durability, Filter, Hub, HubConfig, Item, agents, tasks};
 use serde_json::Value;
 use terminal::{fails, folkmoot, json_of, succeeds};
+
+/// Nothing here is about the disk.
+fn config() -> HubConfig {
+    HubConfig { durability: Durability::Normal, ..HubConfig::default() }
+}
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -91,7 +96,7 @@ fn a_team_surveys_a_folder_and_a_killed_workers_task_is_done_by_another() {
         page.contains(victim) && page.contains("SIGKILL") && page.contains(&format!("{heir} took it over")),
         "{page}"
     );
-    let hub = Hub::open(&file, HubConfig::default()).unwrap();
+    let hub = Hub::open(&file, config()).unwrap();
     let task_id = killed["task_id"].as_str().unwrap().to_owned();
     let steps: Vec<(String, String)> = hub
         .run(tasks::Get { task_id })

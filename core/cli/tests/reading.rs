@@ -9,14 +9,19 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use folkmoot::{Filter, Hub, HubConfig, Item, agents, events, memory};
+use folkmoot::{Durability, Filter, Hub, HubConfig, Item, agents, events, memory};
 use serde_json::{Value, json};
 use terminal::{fails, folkmoot, json_of, succeeds};
+
+/// Nothing here is about the disk.
+fn config() -> HubConfig {
+    HubConfig { durability: Durability::Normal, ..HubConfig::default() }
+}
 
 /// A hub with two agents, three versions of a key, awkward text and a published event, closed again.
 fn filled(folder: &Path) -> PathBuf {
     let path = folder.join("team.db");
-    let hub = Hub::open(&path, HubConfig::default()).unwrap();
+    let hub = Hub::open(&path, config()).unwrap();
     for name in ["ana", "bob"] {
         hub.run(agents::Register::new(name)).unwrap();
     }
@@ -40,7 +45,7 @@ fn filled(folder: &Path) -> PathBuf {
 
 /// How many events the log holds, asked of the engine itself.
 fn count_of(path: &Path) -> usize {
-    let hub = Hub::open(path, HubConfig::default()).unwrap();
+    let hub = Hub::open(path, config()).unwrap();
     let mut all = hub.subscribe(Filter::default(), Some(0)).unwrap();
     let mut count = 0;
     while let Some(item) = all.next(Duration::from_millis(100)).unwrap() {
@@ -211,7 +216,7 @@ fn an_export_to_a_file_appears_whole_and_replaces_nothing() {
 fn a_pipe_that_breaks_ends_an_export_quietly() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big.db");
-    let hub = Hub::open(&path, HubConfig::default()).unwrap();
+    let hub = Hub::open(&path, config()).unwrap();
     for i in 0..200 {
         hub.run(memory::Set::new(&format!("k/{i}"), json!("x".repeat(4_000)))).unwrap();
     }
@@ -240,7 +245,7 @@ fn watch_hears_what_another_process_writes() {
     for _ in 0..4 {
         heard.push(serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap());
     }
-    let hub = Hub::open(&path, HubConfig::default()).unwrap();
+    let hub = Hub::open(&path, config()).unwrap();
     for key in ["live/1", "live/2"] {
         hub.run(memory::Set::new(key, json!(true))).unwrap();
         heard.push(serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap());
@@ -287,7 +292,7 @@ fn a_backup_of_a_hub_in_use_passes_the_check() {
     let folder = tempfile::tempdir().unwrap();
     let path = filled(folder.path());
     let copy = folder.path().join("copy.db");
-    let hub = Hub::open(&path, HubConfig::default()).unwrap();
+    let hub = Hub::open(&path, config()).unwrap();
     let done = std::sync::atomic::AtomicBool::new(false);
     let told = std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -94,7 +94,7 @@ fn single(hub: &Hub) {
         tokens: Some(12),
         ..agents::UpdatePresence::default()
     };
-    each("presence.update", || drop(hub.run(update()).unwrap()));
+    each("presence.update", || assert!(hub.run(update()).unwrap().accepted));
     hub.flush().unwrap();
 }
 

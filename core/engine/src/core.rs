@@ -166,7 +166,11 @@ impl Core {
                     self.tail.more.wait(&mut wanted);
                 }
             }
+            // Read before looking whether the hub is closed, so that the wake of a close is not slept through.
             let seen = self.storage.sidecar.wake_word();
+            if self.is_closed() {
+                return;
+            }
             if let Err(error) = self.publisher.catch_up(self) {
                 tracing::warn!(%error, "the log could not be read; trying again");
                 std::thread::sleep(Duration::from_millis(50));
@@ -218,6 +222,9 @@ impl Core {
             if thread.thread().id() != own {
                 let _ = thread.join();
             }
+        }
+        if !self.config.read_only {
+            crate::storage::checkpoint::at_close(self);
         }
     }
 }

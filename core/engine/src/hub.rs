@@ -44,7 +44,10 @@ struct Handle {
     closed: AtomicBool,
 }
 
-static OPEN: PerProcess<Mutex<HashMap<(u64, u64), Weak<Core>>>> = PerProcess::new(Mutex::default);
+/// The hubs that are open in this process, by device and inode.
+type Open = HashMap<(u64, u64), Weak<Core>>;
+
+static OPEN: PerProcess<Mutex<Open>> = PerProcess::new(Mutex::default);
 
 impl Hub {
     /// Opens the hub in this file, creating it when it is not there; `:memory:` for one that lives with the handle.
@@ -284,7 +287,7 @@ impl std::fmt::Debug for Hub {
 }
 
 /// The open hub of this file, with one more handle counted: it cannot close meanwhile.
-fn find_open(open: &HashMap<(u64, u64), Weak<Core>>, path: &Path) -> Option<Arc<Core>> {
+fn find_open(open: &Open, path: &Path) -> Option<Arc<Core>> {
     let id = folkmoot_sys::file_id(path).ok()?;
     open.get(&id)?.upgrade().filter(|core| !core.is_forked() && core.take_handle())
 }

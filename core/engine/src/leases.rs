@@ -34,18 +34,38 @@ struct Seen {
     token: u64,
     count: i64,
     since: Duration,
+    /// Its holder was told that it is over: it stays so, whatever the counter does afterwards.
+    refused: bool,
 }
 
 impl LeaseWatch {
     /// How much of the lease is left by what this process has seen; zero once it is over.
     pub fn left(&self, lease: &Lease, now: Duration) -> Duration {
         let mut seen = self.seen.lock();
-        let fresh = Seen { token: lease.token, count: lease.count, since: now };
+        let fresh = Seen { token: lease.token, count: lease.count, since: now, refused: false };
         let known = seen.entry(lease.entity.clone()).or_insert(fresh);
+        if known.token == lease.token && known.refused {
+            return Duration::ZERO;
+        }
         if known.token != lease.token || known.count != lease.count {
             *known = fresh;
         }
         lease.ttl.saturating_sub(now.saturating_sub(known.since))
+    }
+
+    /// Notes a lease that is granted now. A token is a `seq`, which a commit that failed gives to the next one: whatever
+    /// was seen under it before was of a lease that never came to be.
+    pub fn grant(&self, lease: &Lease, now: Duration) {
+        let fresh = Seen { token: lease.token, count: lease.count, since: now, refused: false };
+        self.seen.lock().insert(lease.entity.clone(), fresh);
+    }
+
+    /// Notes that its holder was told that the lease is over. A later beat of its process must not revive what the
+    /// holder has given up: nobody would work on it, and nobody could have it.
+    pub fn refuse(&self, lease: &Lease) {
+        if let Some(known) = self.seen.lock().get_mut(&lease.entity) {
+            known.refused |= known.token == lease.token;
+        }
     }
 
     /// Forgets leases that are no more.
@@ -73,6 +93,19 @@ mod tests {
         lease.count += 1;
         assert_eq!(watch.left(&lease, Duration::from_secs(109)), ttl, "a move grants it anew");
         assert_eq!(watch.left(&lease, Duration::from_secs(119)), Duration::ZERO);
+        watch.refuse(&lease);
+        lease.count += 1;
+        assert_eq!(
+            watch.left(&lease, Duration::from_secs(119)),
+            Duration::ZERO,
+            "what was refused stays over"
+        );
+        watch.grant(&lease, Duration::from_secs(119));
+        assert_eq!(
+            watch.left(&lease, Duration::from_secs(119)),
+            ttl,
+            "a grant knows nothing of one that failed"
+        );
         lease.token += 1;
         assert_eq!(
             watch.left(&lease, Duration::from_secs(119)),

@@ -68,17 +68,20 @@ impl std::fmt::Debug for Operation {
     }
 }
 
+/// What runs without the queue: from input to answer, both as JSON.
+pub(crate) type Direct = fn(&Arc<Core>, &Principal, &[u8]) -> Result<Vec<u8>>;
+
 /// How a row runs.
 #[derive(Clone, Copy)]
 pub(crate) enum Run {
     /// Through the pipeline.
     Change(fn(&[u8]) -> Result<Box<dyn Command>>),
     /// Straight from the tables.
-    Query(fn(&Arc<Core>, &Principal, &[u8]) -> Result<Vec<u8>>),
+    Query(Direct),
     /// Made of other operations and waits.
     Compose(fn(&Scope<'_>, &[u8], &mut Check<'_>) -> Result<Vec<u8>>),
     /// Taken into memory at once.
-    Relaxed(fn(&Arc<Core>, &Principal, &[u8]) -> Result<Vec<u8>>),
+    Relaxed(Direct),
 }
 
 /// An operation made of others, which may wait.

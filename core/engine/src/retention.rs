@@ -80,6 +80,7 @@ impl Change for Trim {
         let events = trim_events(cx, self.surplus)?;
         let pulses = trim_pulses(cx)?;
         let idems = trim_idempotency(cx)?;
+        crate::agents::tables::forget_holders(cx.db, cx.holder)?;
         let versions = crate::memory::tables::trim(cx.db, cx.config.retain_versions, STEP)? as i64;
         Ok(events < STEP && pulses < STEP && idems < STEP && versions < STEP)
     }

@@ -36,6 +36,12 @@ fn publish(hub: &Hub, event_type: &str) -> u64 {
         .unwrap()
 }
 
+fn publish_many(hub: &Hub, event_type: &str, count: u64) {
+    (0..count).for_each(|_| {
+        publish(hub, event_type);
+    });
+}
+
 fn next(subscription: &mut Subscription) -> Item {
     subscription.next(PATIENCE).unwrap().expect("nothing came")
 }
@@ -89,7 +95,7 @@ fn a_slow_subscriber_falls_behind_and_hears_everything_once_and_in_order() {
         std::thread::scope(|scope| {
             for writer in 0..3 {
                 let hub = &hub;
-                scope.spawn(move || (0..EVENTS / 3).for_each(|_| drop(publish(hub, &format!("w{writer}")))));
+                scope.spawn(move || publish_many(hub, &format!("w{writer}"), EVENTS / 3));
             }
             for (seed, mut subscription) in subscriptions.into_iter().enumerate() {
                 scope.spawn(move || {
@@ -121,7 +127,7 @@ fn a_slow_subscriber_falls_behind_and_hears_everything_once_and_in_order() {
 fn a_frame_in_a_queue_of_one_does_not_lead_back_to_the_start() {
     let quick = HubConfig { subscription_queue: 1, status_interval_seconds: 0.01, ..config() };
     let hub = memory(quick);
-    (0..5).for_each(|_| drop(publish(&hub, "before")));
+    publish_many(&hub, "before", 5);
     let mut live = hub.subscribe(Filter::default(), None).unwrap();
     // The summary takes the only place in the queue before anything else comes.
     std::thread::sleep(Duration::from_millis(100));
@@ -138,7 +144,7 @@ fn a_frame_in_a_queue_of_one_does_not_lead_back_to_the_start() {
 #[test]
 fn who_was_away_is_told_what_retention_took_and_hears_the_rest() {
     let hub = memory(HubConfig { retain_events: 10, ..config() });
-    (0..50).for_each(|_| drop(publish(&hub, "work")));
+    publish_many(&hub, "work", 50);
     let mut before = hub.subscribe(Filter::default(), Some(3)).unwrap();
     hub.tend().unwrap();
     let base = call(&hub, "hub.status", json!({}))["base_seq"].as_u64().unwrap();
@@ -178,12 +184,12 @@ fn a_clock_that_was_wrong_for_a_moment_costs_no_other_event() {
     let clock = ManualClock::at(Time::from_millis(1_800_000_000_000));
     let seams = Seams { clock: clock.clone(), background: false, ..Seams::default() };
     let hub = Hub::open_with(":memory:", config(), seams).unwrap();
-    (0..5).for_each(|_| drop(publish(&hub, "before")));
+    publish_many(&hub, "before", 5);
     for jump in [-YEARS, YEARS] {
         clock.jump_wall(jump);
         publish(&hub, "while the clock was wrong");
         clock.jump_wall(-jump);
-        (0..5).for_each(|_| drop(publish(&hub, "after")));
+        publish_many(&hub, "after", 5);
         hub.tend().unwrap();
         assert_eq!(call(&hub, "hub.status", json!({}))["base_seq"], 0, "after a jump of {jump} seconds");
     }
@@ -195,7 +201,7 @@ fn a_subscriber_to_little_is_told_how_far_the_log_has_come() {
     let mut quiet =
         hub.subscribe(Filter { task_id: Some("none".into()), ..Filter::default() }, None).unwrap();
     assert!(quiet.try_next().unwrap().is_none());
-    (0..1_100).for_each(|_| drop(publish(&hub, "for others")));
+    publish_many(&hub, "for others", 1_100);
     match next(&mut quiet) {
         Item::Position { seq } => assert_eq!(seq, 1_100),
         other => panic!("{other:?}"),
@@ -209,7 +215,7 @@ fn resuming_after_a_position_gives_the_rest_and_nothing_twice() {
     let mut dice = StdRng::seed_from_u64(3);
     let (mut heard, mut position) = (Vec::new(), 0);
     for round in 0..40 {
-        (0..dice.random_range(0..30)).for_each(|_| drop(publish(&hub, "x")));
+        publish_many(&hub, "x", dice.random_range(0..30));
         let mut subscription = hub.subscribe(Filter::default(), Some(position)).unwrap();
         for _ in 0..dice.random_range(0..25) {
             if let Some(Item::Event(event)) = subscription.try_next().unwrap() {
@@ -345,7 +351,7 @@ fn several_writers_are_heard_in_one_order(file: &Path, hub: &Hub) {
     let mut all = hub.subscribe(Filter::default(), None).unwrap();
     let first = all.position() + 1;
     let players: Vec<_> = (0..2).map(|_| Player::start("writer", file, &[])).collect();
-    (0..400).for_each(|_| drop(publish(hub, "from inside")));
+    publish_many(hub, "from inside", 400);
     for expected in first..first + 1_200 {
         assert_eq!(next_seq(&mut all), expected);
     }

@@ -326,3 +326,31 @@ fn a_reserved_task_is_its_agents_alone() {
     let many = hub.run(ClaimMany { agent_id: "bob".into(), count: 5, ..ClaimMany::default() }).unwrap();
     assert!(many.tasks.is_empty());
 }
+
+/// Seen in the demo on an overloaded machine: a worker stood still for longer than its lease, was told `lease_lost` and
+/// went on to other work; then its process beat again, which kept the lease that it had given up alive for ever, and
+/// nobody could have the task.
+#[test]
+fn a_beat_that_comes_too_late_does_not_revive_a_lease_that_was_refused() {
+    let (hub, clock) = slow_hub(HubConfig { presence_ttl_seconds: 2.0, ..config() }, &["ana", "bob"]);
+    hub.hold_agent("bob").unwrap();
+    let task = hub.run(Create::new("ana", "slow")).unwrap();
+    let held = hub.run(Claim { lease_seconds: Some(2.0), ..Claim::new("bob") }).unwrap().unwrap();
+    clock.advance(Duration::from_secs(3));
+    let progress = tasks::Progress {
+        task_id: task.task_id.clone(),
+        agent_id: "bob".into(),
+        token: held.token,
+        progress: Some(50.0),
+        phase: None,
+        log: None,
+        idempotency_key: None,
+    };
+    assert_eq!(hub.run(progress).unwrap_err().code(), Code::LeaseLost);
+    // What the hub's own thread does when it runs again: it beats, and looks after leases.
+    hub.tend().unwrap();
+    let now = hub.run(tasks::Get { task_id: task.task_id }).unwrap();
+    assert_eq!(now.status, TaskStatus::Ready);
+    assert_eq!(now.history.last().unwrap().what, "lapsed");
+    hub.check().unwrap();
+}

@@ -66,3 +66,15 @@ fn whoever_watches_hears_everything_once() {
     assert_eq!(shown.matches("memory.updated").count(), 3, "{shown}");
     assert!(shown.contains("task.created"), "{shown}");
 }
+
+#[test]
+fn the_readmes_example_is_the_one_that_runs() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let example = std::fs::read_to_string(root.join("examples/rust/readme.rs")).unwrap();
+    let (_, code) = example.split_once("\n\n").unwrap();
+    assert!(readme.contains(&format!("```rust\n{code}```")), "the README and examples/rust/readme.rs differ");
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Command::new(built("readme")).current_dir(folder.path()).status().unwrap();
+    assert!(ended.success());
+}

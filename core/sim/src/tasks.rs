@@ -24,11 +24,17 @@ struct Task {
     agent: Option<String>,
     /// When its lease was last renewed by a call of its own, on the boot clock.
     renewed_at: f64,
+    /// The token whose holder was told that its lease is over: it stays so, whatever is heard later.
+    told_over: Option<u64>,
 }
 
 impl Task {
     fn is_held(&self) -> bool {
         matches!(self.status.as_str(), "claimed" | "in_progress")
+    }
+
+    fn was_told(&self) -> bool {
+        self.told_over == Some(self.token)
     }
 
     fn is_final(&self) -> bool {
@@ -61,8 +67,14 @@ impl Model {
             "priority": world.dice.random_range(0..10)});
         match world.call("task.create", &input) {
             Ok(task) => {
-                let mut new =
-                    Task { status: String::new(), token: 0, attempts: 0, agent: None, renewed_at: 0.0 };
+                let mut new = Task {
+                    status: String::new(),
+                    token: 0,
+                    attempts: 0,
+                    agent: None,
+                    renewed_at: 0.0,
+                    told_over: None,
+                };
                 new.take(&task);
                 self.tasks.insert(id, new);
                 Ok(())
@@ -135,7 +147,12 @@ impl Model {
                 Ok(())
             }
             Err(None) => Ok(()),
-            Err(Some(error)) => refused(&error, stale, &before, world.boot() - alive),
+            Err(Some(error)) => {
+                if error.code() == Code::LeaseLost && !stale && before.is_held() {
+                    task.told_over = Some(before.token);
+                }
+                refused(&error, stale, &before, world.boot() - alive)
+            }
         }
     }
 
@@ -150,8 +167,8 @@ impl Model {
             }
             let heard = known.agent.as_deref().map_or(0.0, |agent| presence.heard_at(agent));
             let silent = world.boot() - known.renewed_at.max(heard);
-            let put_back =
-                known.is_held() && silent >= LEASE && (now.status == "ready" || now.status == "failed");
+            let over = silent >= LEASE || known.was_told();
+            let put_back = known.is_held() && over && (now.status == "ready" || now.status == "failed");
             if !put_back {
                 return Err(format!("{silent} s after it was heard of, {known:?} became {task}"));
             }
@@ -160,8 +177,10 @@ impl Model {
         Ok(())
     }
 
-    /// Opening a hub anew grants every lease its whole time again: nothing to note, nothing may be lost.
-    pub fn reopened(&mut self, _: &World) {}
+    /// Opening a hub anew grants every lease its whole time again.
+    pub fn reopened(&mut self, _: &World) {
+        self.tasks.values_mut().for_each(|task| task.told_over = None);
+    }
 
     /// Nothing but what was acknowledged has changed any task.
     pub fn verify(&self, world: &mut World) -> Result<(), String> {
@@ -184,7 +203,7 @@ impl Model {
 
 /// A refusal must have its reason: a stale token, a task that nobody holds, or a lease that may be over.
 fn refused(error: &Error, stale: bool, before: &Task, silent: f64) -> Result<(), String> {
-    let over = silent >= LEASE;
+    let over = silent >= LEASE || before.was_told();
     match error.code() {
         Code::LeaseLost if stale || !before.is_held() || over => Ok(()),
         Code::Conflict if before.is_final() => Ok(()),

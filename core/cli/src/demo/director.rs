@@ -10,6 +10,7 @@ use folkmoot::{Error, Filter, Hub, HubConfig, Item, Subscription};
 use serde_json::{Value, json};
 
 use super::lines::Front;
+use super::member::keep_trying;
 use super::picture::{Death, Picture};
 use super::processes::Processes;
 use super::team::{self, DIRECTOR, KILLED};
@@ -74,7 +75,12 @@ impl Director {
     }
 
     fn check(&self, processes: &mut Processes) -> Result<(), Failure> {
-        processes.check()?;
+        if let Err(error) = processes.check() {
+            // Whoever ends the whole group of processes ends the children too: that is no failure of theirs.
+            std::thread::sleep(FRAME);
+            interrupt::check()?;
+            return Err(error.into());
+        }
         let failures = [TaskStatus::Failed, TaskStatus::Cancelled];
         if let Some(task) = self.picture.with_status(&failures).first() {
             return Err(failed(task).into());
@@ -107,14 +113,15 @@ impl Director {
             "agent_id": agent_id, "pid": pid, "signal": "SIGKILL",
             "task_id": task_id, "title": task.title, "progress": task.progress,
         });
-        self.hub.run(Publish {
+        let publish = Publish {
             event_type: KILLED.to_owned(),
             source_agent: DIRECTOR.to_owned(),
             target_agents: None,
             payload: Some(payload.into()),
             correlation_id: None,
             idempotency_key: None,
-        })?;
+        };
+        keep_trying(|| self.hub.run(publish.clone()).map(drop), interrupt::asked)?;
         let (title, progress, at) = (task.title, task.progress, self.picture.elapsed());
         self.picture.death = Some(Death { agent_id, pid, task_id, title, progress, at, taken_over: None });
         Ok(())

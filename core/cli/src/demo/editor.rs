@@ -15,8 +15,8 @@ const WAIT: f64 = 0.5;
 pub fn play(member: &Member) -> Result<(), Error> {
     while !member.is_over() {
         let claim = Claim { wait_seconds: Some(WAIT), ..Claim::new(member.id) };
-        if let Some(task) = member.hub.run(claim)? {
-            write(member, &task)?;
+        if let Some(task) = member.keep_trying(|| member.hub.run(claim.clone()))? {
+            member.keep_trying(|| write(member, &task))?;
         }
     }
     Ok(())

@@ -33,22 +33,26 @@ impl Member {
         let config: serde_json::Value = serde_json::from_str(&args.hub_config)
             .map_err(|error| Error::invalid("hub-config", args.hub_config.as_str(), error))?;
         let hub = Hub::open(&args.file, HubConfig::from_json(&config)?)?;
-        hub.run(Register {
-            kind: Some("tool".to_owned()),
-            role: Some(role.name.to_owned()),
-            capabilities: Some(Capabilities::Words(role.can.iter().map(|&word| word.to_owned()).collect())),
-            location: Some(Location { pid: Some(std::process::id()), ..Location::default() }),
-            ..Register::new(role.name)
-        })?;
-        hub.hold_agent(role.name)?;
-        Ok(Member {
+        let member = Member {
             hub,
             id: role.name,
             folder: args.folder.clone(),
             report: args.report.clone(),
             pace: Duration::from_secs_f64(args.pace),
             stop: end_of_input(),
-        })
+        };
+        let able = || Capabilities::Words(role.can.iter().map(|&word| word.to_owned()).collect());
+        member.keep_trying(|| {
+            member.hub.run(Register {
+                kind: Some("tool".to_owned()),
+                role: Some(role.name.to_owned()),
+                capabilities: Some(able()),
+                location: Some(Location { pid: Some(std::process::id()), ..Location::default() }),
+                ..Register::new(role.name)
+            })?;
+            member.hub.hold_agent(role.name)
+        })?;
+        Ok(member)
     }
 
     /// Whether the one who started this process wants its end, or is gone.
@@ -88,9 +92,31 @@ impl Member {
         Ok(())
     }
 
+    /// Does it again for as long as the hub cannot answer just now: a busy disk is no reason to give up.
+    pub fn keep_trying<T>(&self, work: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+        keep_trying(work, || self.is_over())
+    }
+
     /// For calls that wait: ends them when this process is to end.
     pub fn check(&self) -> Result<(), Error> {
         if self.is_over() { Err(Error::new(Code::Unavailable, "the demo is over")) } else { Ok(()) }
+    }
+}
+
+/// Does it again for as long as the hub cannot answer just now, or until it is over.
+pub fn keep_trying<T>(
+    mut work: impl FnMut() -> Result<T, Error>,
+    is_over: impl Fn() -> bool,
+) -> Result<T, Error> {
+    const REST: Duration = Duration::from_millis(100);
+    loop {
+        match work() {
+            Err(error) if error.code().retryable() && !is_over() => {
+                eprintln!("{error}");
+                std::thread::sleep(REST);
+            }
+            other => return other,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use folkmoot::{Error, HubConfig};
+use folkmoot::{Durability, Error, HubConfig};
 
 use crate::failure::Failure;
 use crate::output::one_line;
@@ -162,18 +162,16 @@ fn default_report(folder: &Path) -> PathBuf {
     std::env::temp_dir().join(format!("folkmoot-report-{name}-{}.md", std::process::id()))
 }
 
-/// The configuration of the demo's hub: short leases, unless others were asked for.
+/// The configuration of the demo's hub: short leases, and nothing waits for the disk, unless it is asked for otherwise.
 fn config(args: &DemoArgs) -> Result<HubConfig, Failure> {
-    let (usual, given) = (HubConfig::default(), hub::config(&args.config)?);
-    let shorter = |given: f64, usual: f64| if given == usual { LEASE_SECONDS } else { given };
-    Ok(HubConfig {
-        lease_seconds: shorter(given.lease_seconds, usual.lease_seconds),
-        presence_ttl_seconds: shorter(given.presence_ttl_seconds, usual.presence_ttl_seconds),
-        status_interval_seconds: 0.0,
-        create: true,
-        read_only: false,
-        ..given
-    })
+    let base = HubConfig {
+        lease_seconds: LEASE_SECONDS,
+        presence_ttl_seconds: LEASE_SECONDS,
+        durability: Durability::Normal,
+        ..HubConfig::default()
+    };
+    let given = hub::config_over(&base, &args.config)?;
+    Ok(HubConfig { status_interval_seconds: 0.0, create: true, read_only: false, ..given })
 }
 
 fn arguments_of(

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::findings::{Findings, Plan};
 use super::member::Member;
-use super::survey::walk::{self, Module};
+use super::survey::walk::{self, Found, Module};
 use super::team::{COUNT, EDIT, INSPECT, REPORT_TASK, SUMMARIZE};
 use crate::output::shorten;
 
@@ -36,8 +36,13 @@ pub fn play(member: &Member) -> Result<(), Error> {
         .enumerate()
         .map(|(at, module)| (format!("{:02}", at + 1), module))
         .collect();
+    member.keep_trying(|| share(member, &found, &modules))
+}
+
+/// Notes what was found and makes the tasks, all of them or none.
+fn share(member: &Member, found: &Found, modules: &[(String, Module)]) -> Result<(), Error> {
     let findings = Findings::new(&member.hub, member.id);
-    for (number, module) in &modules {
+    for (number, module) in modules {
         findings.set_module(number, module)?;
     }
     findings.set_plan(&Plan {
@@ -48,7 +53,7 @@ pub fn play(member: &Member) -> Result<(), Error> {
         cut_off: found.cut_off,
     })?;
     member.uses("create_tasks", None)?;
-    let tasks = tasks(&member.folder, &modules);
+    let tasks = tasks(&member.folder, modules);
     member.hub.run(CreateMany { creator_id: member.id.to_owned(), tasks, idempotency_key: None })?;
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The demo's screen: who is present, the board, what is said and done. All of it is drawn from the picture.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event as Input, KeyCode, KeyEvent, KeyModifiers};
@@ -17,6 +19,7 @@ use super::lines::Front;
 use super::picture::{Line, Member, Picture};
 use super::team::{DIRECTOR, TEAM};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::{one_line, plural, shorten, wants_colour};
 
 /// From this many columns on there is room for all of the table.
@@ -25,6 +28,7 @@ const ROOMY: u16 = 110;
 /// The whole terminal, given back when this is dropped.
 pub struct Screen {
     terminal: DefaultTerminal,
+    closed: Arc<AtomicBool>,
     folder: String,
     colour: bool,
 }
@@ -33,12 +37,17 @@ impl Screen {
     /// Takes the terminal.
     pub fn open(folder: &Path) -> Result<Screen, Failure> {
         let folder = one_line(&folder.display().to_string());
-        Ok(Screen { terminal: ratatui::try_init()?, folder, colour: wants_colour(true) })
+        let terminal = ratatui::try_init()?;
+        let closed = Arc::new(AtomicBool::new(false));
+        let over = closed.clone();
+        std::thread::spawn(move || read_keys(&over));
+        Ok(Screen { terminal, closed, folder, colour: wants_colour(true) })
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        self.closed.store(true, Ordering::Release);
         let _ = ratatui::try_restore();
     }
 }
@@ -49,9 +58,7 @@ impl Front for Screen {
     }
 
     fn draw(&mut self, picture: &Picture) -> Result<(), Failure> {
-        if keys()? {
-            return Err(Failure::Interrupted);
-        }
+        interrupt::check()?;
         let view = View { picture, folder: &self.folder, colour: self.colour };
         self.terminal.draw(|frame| view.draw(frame))?;
         Ok(())
@@ -59,7 +66,7 @@ impl Front for Screen {
 
     fn end(&mut self, picture: &Picture, span: Duration) -> Result<(), Failure> {
         let start = Instant::now();
-        while start.elapsed() < span && !keys()? {
+        while start.elapsed() < span && !interrupt::asked() {
             let view = View { picture, folder: &self.folder, colour: self.colour };
             self.terminal.draw(|frame| view.draw(frame))?;
             std::thread::sleep(Duration::from_millis(50));
@@ -68,17 +75,24 @@ impl Front for Screen {
     }
 }
 
-/// Whether a key was pressed that ends it: q, Escape, Ctrl-C.
-fn keys() -> Result<bool, Failure> {
-    while event::poll(Duration::ZERO)? {
-        if let Input::Key(KeyEvent { code, modifiers, .. }) = event::read()? {
+/// Waits for a key that ends it: q, Escape, Ctrl-C.
+///
+/// On a thread of its own: when the terminal has gone away, asking it for keys may never return.
+fn read_keys(closed: &AtomicBool) {
+    const LOOK: Duration = Duration::from_millis(100);
+    while !closed.load(Ordering::Acquire) {
+        match event::poll(LOOK) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(_) => return,
+        }
+        if let Ok(Input::Key(KeyEvent { code, modifiers, .. })) = event::read() {
             let interrupted = code == KeyCode::Char('c') && modifiers.contains(KeyModifiers::CONTROL);
             if interrupted || matches!(code, KeyCode::Char('q') | KeyCode::Esc) {
-                return Ok(true);
+                return interrupt::ask();
             }
         }
     }
-    Ok(false)
 }
 
 struct View<'a> {

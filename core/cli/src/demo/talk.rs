@@ -73,23 +73,23 @@ fn whom_to_ask(
 /// Reads the inbox and answers questions, until the demo is over.
 pub fn listen(member: &Member) -> Result<(), Error> {
     while !member.is_over() {
-        let inbox = Inbox {
+        member.keep_trying(|| read_inbox(member))?;
+    }
+    Ok(())
+}
+
+fn read_inbox(member: &Member) -> Result<(), Error> {
+    let inbox = Inbox { unread_only: Some(true), wait_seconds: Some(WAIT), ..Inbox::new(member.id) };
+    let messages = member.hub.run(inbox)?.messages;
+    for message in &messages {
+        if message.message_type == "question" {
+            answer(member, message)?;
+        }
+        member.hub.run(MarkRead {
+            message_ids: vec![message.message_id.clone()],
             agent_id: member.id.to_owned(),
-            unread_only: Some(true),
-            wait_seconds: Some(WAIT),
-            ..Inbox::default()
-        };
-        let messages = member.hub.run(inbox)?.messages;
-        for message in &messages {
-            if message.message_type == "question" {
-                answer(member, message)?;
-            }
-        }
-        if !messages.is_empty() {
-            let message_ids = messages.into_iter().map(|message| message.message_id).collect();
-            let agent_id = member.id.to_owned();
-            member.hub.run(MarkRead { message_ids, agent_id, idempotency_key: None })?;
-        }
+            idempotency_key: None,
+        })?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub fn play(member: &Member) -> Result<(), Error> {
 fn work(member: &Member) -> Result<(), Error> {
     while !member.is_over() {
         let claim = Claim { wait_seconds: Some(WAIT), ..Claim::new(member.id) };
-        let Some(task) = member.hub.run(claim)? else { continue };
+        let Some(task) = member.keep_trying(|| member.hub.run(claim.clone()))? else { continue };
         match done(member, &task) {
             Ok(result) => end(member, &task, Some(result), None)?,
             Err(error) if member.is_over() => return Err(error),
@@ -47,19 +47,23 @@ fn work(member: &Member) -> Result<(), Error> {
     Ok(())
 }
 
+/// Completes a task or fails it. It must get through: while this process beats, nobody else could have the task.
 fn end(member: &Member, task: &Task, result: Option<Value>, error: Option<Error>) -> Result<(), Error> {
-    let (task_id, agent_id, token) = (task.task_id.clone(), Some(member.id.to_owned()), Some(task.token));
-    let ended = match error {
+    let (task_id, agent_id, token) = (&task.task_id, Some(member.id.to_owned()), Some(task.token));
+    let ended = member.keep_trying(|| match &error {
         None => {
-            let result = result.map(Into::into);
-            member.hub.run(Complete { task_id, agent_id, token, result, ..Complete::default() }).map(drop)
+            let (task_id, agent_id, result) =
+                (task_id.clone(), agent_id.clone(), result.clone().map(Into::into));
+            let complete = Complete { task_id, agent_id, token, result, ..Complete::default() };
+            member.hub.run(complete).map(drop)
         }
         Some(error) => {
-            let (error, retry, over) = (error.to_string(), Some(true), false);
+            let (task_id, agent_id, error) = (task_id.clone(), agent_id.clone(), error.to_string());
+            let (retry, over) = (Some(true), false);
             let fail = Fail { task_id, agent_id, token, error, retry, over, idempotency_key: None };
             member.hub.run(fail).map(drop)
         }
-    };
+    });
     match ended {
         Err(error) if error.code() == Code::LeaseLost => {
             eprintln!("{error}");

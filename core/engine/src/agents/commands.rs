@@ -235,6 +235,9 @@ impl Change for SetStatus {
         if self.status == Status::Active {
             presence.last_activity = Some(cx.now);
         }
+        if self.status == Status::Offline {
+            tables::set_holder(cx.db, &self.agent_id, None)?;
+        }
         tables::beat(cx.db, &self.agent_id)?;
         emit(cx, kind, &agent, &presence, (kind == LEFT).then_some("left"));
         Ok(presence)
@@ -301,7 +304,7 @@ impl Change for Leave {
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Presence> {
         let (agent, presence) = known(cx, &self.agent_id)?;
-        Ok(go_offline(cx, &agent, presence, "left"))
+        go_offline(cx, &agent, presence, "left")
     }
 
     fn idempotency_key(&self) -> Option<&str> {
@@ -309,14 +312,20 @@ impl Change for Leave {
     }
 }
 
-fn go_offline(cx: &mut Decide<'_>, agent: &Agent, mut presence: Presence, reason: &str) -> Presence {
+fn go_offline(cx: &mut Decide<'_>, agent: &Agent, mut presence: Presence, reason: &str) -> Result<Presence> {
+    if reason != LAPSED {
+        tables::set_holder(cx.db, &agent.agent_id, None)?;
+    }
     if presence.status != Status::Offline {
         presence.status = Status::Offline;
         presence.current_task_id = None;
         emit(cx, LEFT, agent, &presence, Some(reason));
     }
-    presence
+    Ok(presence)
 }
+
+/// Why an agent left that was not heard of: it may come back with the process that beats for it.
+const LAPSED: &str = "lapsed";
 
 /// Takes an agent offline that was not heard of for its time to live, if it is still not. The keeper's.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -336,7 +345,7 @@ impl Change for Lapse {
         }
         let (agent, presence) = known(cx, &self.agent_id)?;
         let was = presence.status;
-        go_offline(cx, &agent, presence, "lapsed");
+        go_offline(cx, &agent, presence, LAPSED)?;
         Ok(was != Status::Offline)
     }
 }
@@ -352,7 +361,7 @@ impl Change for LeaveAll {
         let held = tables::held_by(cx.db, cx.holder)?;
         for agent_id in &held {
             let (agent, presence) = known(cx, agent_id)?;
-            go_offline(cx, &agent, presence, "closed");
+            go_offline(cx, &agent, presence, "closed")?;
         }
         cx.db.prepare_cached("DELETE FROM holder WHERE holder = ?1")?.execute([cx.holder])?;
         Ok(held.len())
@@ -381,6 +390,14 @@ impl Change for Hold {
                  ON CONFLICT (holder) DO UPDATE SET renewals = renewals + 1",
             )?
             .execute(rusqlite::params![cx.holder, std::process::id(), ttl])?;
+        // A process that was stopped for longer than its agents' time comes back: so do they.
+        for agent_id in tables::lapsed_of(cx.db, cx.holder)? {
+            let (agent, mut presence) = known(cx, &agent_id)?;
+            presence.status = Status::Idle;
+            presence.joined_at = Some(cx.now);
+            presence.last_seen = Some(cx.now);
+            emit(cx, JOINED, &agent, &presence, None);
+        }
         Ok(())
     }
 }

@@ -106,6 +106,24 @@ pub(crate) fn held_by(db: &Connection, holder: &str) -> Result<Vec<String>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The agents for which this process beats although they were given up: it was stopped for longer than their time.
+pub(crate) fn lapsed_of(db: &Connection, holder: &str) -> Result<Vec<String>> {
+    let mut statement =
+        db.prepare_cached("SELECT agent_id FROM presence WHERE holder = ?1 AND status = 'offline'")?;
+    let rows = statement.query_map([holder], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Forgets processes that beat for nobody who is present.
+pub(crate) fn forget_holders(db: &Connection, own: &str) -> Result<()> {
+    db.prepare_cached(
+        "DELETE FROM holder WHERE holder <> ?1
+         AND NOT EXISTS (SELECT 1 FROM presence p WHERE p.holder = holder.holder AND p.status <> 'offline')",
+    )?
+    .execute([own])?;
+    Ok(())
+}
+
 /// What an agent has done so far, counted from the tasks it held.
 pub(crate) fn performance(db: &Connection, agent_id: &str) -> Result<super::Performance> {
     crate::tasks::tables::performance(db, agent_id)

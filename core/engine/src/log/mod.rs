@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Time;
@@ -42,12 +42,8 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The hash of this entry onto the one before: over every stored byte, each field with its length before it.
+    /// The hash of this entry onto the one before.
     pub fn hash(&self, before: &Hash) -> Hash {
-        let mut hasher = Sha256::new();
-        hasher.update(before);
-        hasher.update(self.stamp.seq.to_le_bytes());
-        hasher.update(self.stamp.time.millis().to_le_bytes());
         let targets = targets_text(&self.place.target_agents);
         let fields = [
             Some(self.kind),
@@ -60,59 +56,93 @@ impl Entry<'_> {
             self.place.correlation_id.as_deref(),
             Some(self.data),
         ];
-        for field in fields {
-            match field {
-                Some(text) => {
-                    hasher.update((text.len() as u64).to_le_bytes());
-                    hasher.update(text.as_bytes());
-                }
-                None => hasher.update(u64::MAX.to_le_bytes()),
-            }
-        }
-        hasher.finalize().into()
+        hash_onto(before, self.stamp.seq, self.stamp.time.millis(), fields)
+    }
+}
+
+/// Writes events; keeps its statements from one event of a batch to the next.
+pub struct Appender<'c> {
+    db: &'c Connection,
+    event: Option<CachedStatement<'c>>,
+    pulse: Option<CachedStatement<'c>>,
+}
+
+impl<'c> Appender<'c> {
+    /// Writes through this connection.
+    pub fn new(db: &'c Connection) -> Appender<'c> {
+        Appender { db, event: None, pulse: None }
     }
 
     /// Writes a durable event; answers its hash.
-    pub fn append(&self, db: &Connection, before: &Hash) -> Result<Hash> {
-        let hash = self.hash(before);
-        let place = self.place;
-        db.prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?
-            .execute(params![
-                self.stamp.seq as i64,
-                self.kind,
-                self.stamp.time.millis(),
-                self.principal,
-                place.subject,
-                place.agent_id,
-                place.session_id,
-                place.task_id,
-                targets_text(&place.target_agents),
-                place.correlation_id,
-                self.data,
-                &hash[..],
-            ])?;
+    pub fn append(&mut self, entry: &Entry<'_>, before: &Hash) -> Result<Hash> {
+        let hash = entry.hash(before);
+        let statement = match &mut self.event {
+            Some(statement) => statement,
+            none => none.insert(self.db.prepare_cached(
+                "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?),
+        };
+        let place = entry.place;
+        statement.execute(params![
+            entry.stamp.seq as i64,
+            entry.kind,
+            entry.stamp.time.millis(),
+            entry.principal,
+            place.subject,
+            place.agent_id,
+            place.session_id,
+            place.task_id,
+            targets_text(&place.target_agents),
+            place.correlation_id,
+            entry.data,
+            &hash[..],
+        ])?;
         Ok(hash)
     }
 
     /// Writes a relaxed event.
-    pub fn append_pulse(&self, db: &Connection) -> Result<()> {
-        let place = self.place;
-        db.prepare_cached("INSERT INTO pulse VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?
-            .execute(params![
-                self.stamp.seq as i64,
-                self.kind,
-                self.stamp.time.millis(),
-                self.principal,
-                place.subject,
-                place.agent_id,
-                place.session_id,
-                place.task_id,
-                targets_text(&place.target_agents),
-                place.correlation_id,
-                self.data,
-            ])?;
+    pub fn append_pulse(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let statement =
+            match &mut self.pulse {
+                Some(statement) => statement,
+                none => none.insert(self.db.prepare_cached(
+                    "INSERT INTO pulse VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                )?),
+            };
+        let place = entry.place;
+        statement.execute(params![
+            entry.stamp.seq as i64,
+            entry.kind,
+            entry.stamp.time.millis(),
+            entry.principal,
+            place.subject,
+            place.agent_id,
+            place.session_id,
+            place.task_id,
+            targets_text(&place.target_agents),
+            place.correlation_id,
+            entry.data,
+        ])?;
         Ok(())
     }
+}
+
+/// Over every stored byte of an event, each field with its length before it.
+fn hash_onto(before: &Hash, seq: u64, time: i64, fields: [Option<&str>; 9]) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(before);
+    hasher.update(seq.to_le_bytes());
+    hasher.update(time.to_le_bytes());
+    for field in fields {
+        match field {
+            Some(text) => {
+                hasher.update((text.len() as u64).to_le_bytes());
+                hasher.update(text.as_bytes());
+            }
+            None => hasher.update(u64::MAX.to_le_bytes()),
+        }
+    }
+    hasher.finalize().into()
 }
 
 fn targets_text(targets: &[String]) -> Option<String> {
@@ -202,30 +232,25 @@ fn from_row(row: &Row<'_>, hub: [u8; 6], relaxed: bool) -> rusqlite::Result<Even
 pub fn verify_chain(db: &Connection) -> Result<u64> {
     let (mut last, mut hash) = base(db)?;
     let mut count = 0;
-    let sql = format!("SELECT {COLUMNS}, hash FROM event ORDER BY seq");
-    let mut statement = db.prepare(&sql)?;
+    // The bytes as they are stored: what reads them may pass over a space.
+    let sql = "SELECT seq, time, hash, kind, principal, subject, agent_id, session_id, task_id, targets, correlation,
+               data FROM event ORDER BY seq";
+    let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let event = from_row(row, [0; 6], false)?;
-        let stored: Vec<u8> = row.get(11)?;
-        let principal: String = row.get(3)?;
-        let stamp = Stamp { seq: event.seq, time: event.time };
-        let entry = Entry {
-            stamp,
-            kind: &event.kind,
-            principal: &principal,
-            place: &event.place,
-            data: event.data.text(),
-        };
-        hash = entry.hash(&hash);
-        if event.seq <= last || stored != hash {
-            return Err(Error::storage(format!(
-                "the chain is broken at event {}: its hash does not follow from the event before",
-                event.seq
-            ))
-            .with("seq", event.seq));
+        let (seq, stored): (u64, Vec<u8>) = (row.get::<_, i64>(0)? as u64, row.get(2)?);
+        let mut fields: [Option<&str>; 9] = [None; 9];
+        for (at, field) in fields.iter_mut().enumerate() {
+            *field = row.get_ref(at + 3)?.as_str_or_null().map_err(rusqlite::Error::from)?;
         }
-        last = event.seq;
+        hash = hash_onto(&hash, seq, row.get(1)?, fields);
+        if seq <= last || stored != hash {
+            return Err(Error::storage(format!(
+                "the chain is broken at event {seq}: its hash does not follow from the event before"
+            ))
+            .with("seq", seq));
+        }
+        last = seq;
         count += 1;
     }
     Ok(count)

@@ -46,7 +46,7 @@ impl Cache {
                 .ok_or_else(|| MemoryError::Unknown(key.to_owned()))?;
             Ok((Arc::<str>::from(body), !expires))
         })?;
-        if lasting && counter % 2 == 0 && head.len() <= LARGEST {
+        if lasting && counter.is_multiple_of(2) && head.len() <= LARGEST {
             let mut state = self.state.lock();
             if core.storage.counter() == counter {
                 if state.counter != counter || state.heads.len() >= MOST {

@@ -163,47 +163,56 @@ pub struct UpdateRecorded {
 struct Before {
     by: Principal,
     /// The head, deleted or not: versions go on from it.
-    head: Option<Entry>,
-    live: bool,
+    head: Option<tables::Head>,
 }
 
 impl Before {
     fn read(cx: &Decide<'_>, by: &Principal, key: &str, expected: Option<u64>) -> Result<Before> {
         id::check_name("key", key)?;
         access::require(cx.db, by, key, Right::Write)?;
-        let head = tables::head(cx.db, key)?;
-        let live = head.as_ref().is_some_and(|entry| tables::is_live(entry, cx.now));
-        let current = head.as_ref().filter(|_| live).map_or(0, |entry| entry.version);
-        if let Some(expected) = expected.filter(|expected| *expected != current) {
-            let readable = live && access::allowed(cx.db, by, key, Right::Read)?;
-            let entry = head.filter(|_| readable).map(Box::new);
-            return Err(MemoryError::VersionMoved { key: key.to_owned(), expected, current, entry }.into());
+        let before = Before { by: by.clone(), head: tables::head_only(cx.db, key, cx.now)? };
+        let current = before.head.as_ref().filter(|_| before.is_live()).map_or(0, |head| head.version);
+        match expected.filter(|expected| *expected != current) {
+            Some(expected) => Err(before.moved(cx, key, expected, current)?.into()),
+            None => Ok(before),
         }
-        Ok(Before { by: by.clone(), head, live })
     }
 
-    fn live(&self) -> Option<&Entry> {
-        self.head.as_ref().filter(|_| self.live)
+    /// Why the expectation does not hold; shows what is there to those who may read it.
+    fn moved(&self, cx: &Decide<'_>, key: &str, expected: u64, current: u64) -> Result<MemoryError> {
+        let entry = match access::allowed(cx.db, &self.by, key, Right::Read)? {
+            true => tables::live(cx.db, key, cx.now)?.map(Box::new),
+            false => None,
+        };
+        Ok(MemoryError::VersionMoved { key: key.to_owned(), expected, current, entry })
+    }
+
+    fn origin(&self) -> Option<&tables::Origin> {
+        self.head.as_ref()?.origin.as_ref()
+    }
+
+    fn is_live(&self) -> bool {
+        self.origin().is_some()
     }
 
     /// The next version of the key.
     fn next(&self, cx: &Decide<'_>, seq: u64, key: &str, value: Json) -> Entry {
         let who = self.by.agent_id().map(str::to_owned);
-        let (created_by, created_at) = match self.live() {
-            Some(entry) => (entry.created_by.clone(), entry.created_at),
+        let (created_by, created_at) = match self.origin() {
+            Some(origin) => (origin.created_by.clone(), origin.created_at),
             None => (who.clone(), cx.now),
         };
         Entry {
             key: key.to_owned(),
             value,
-            version: self.head.as_ref().map_or(0, |entry| entry.version) + 1,
+            version: self.head.as_ref().map_or(0, |head| head.version) + 1,
             created_by,
             created_at,
             updated_by: who,
             updated_at: cx.now,
             expires_at: None,
             seq,
-            previous_seq: self.head.as_ref().map(|entry| entry.seq),
+            previous_seq: self.head.as_ref().map(|head| head.seq),
             deleted: false,
         }
     }
@@ -284,7 +293,7 @@ impl SetEntry {
             entry.expires_at = expiry(cx, "ttl_seconds", self.ttl_seconds)?;
             return Ok(entry);
         }
-        if before.live().is_none() {
+        if !before.is_live() {
             return Err(MemoryError::Unknown(self.key.clone()).into());
         }
         Ok(Entry { deleted: true, ..before.next(cx, seq, &self.key, Json::null()) })
@@ -297,7 +306,7 @@ impl Change for Delete {
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Entry> {
         let by = cx.acting("agent_id", self.agent_id.as_deref())?;
         let before = Before::read(cx, &by, &self.key, self.expected_version)?;
-        if before.live().is_none() {
+        if !before.is_live() {
             return Err(MemoryError::Unknown(self.key.clone()).into());
         }
         let entry = Entry { deleted: true, ..before.next(cx, cx.upcoming_seq(), &self.key, Json::null()) };
@@ -317,7 +326,8 @@ impl Change for Patch {
         let by = cx.acting("agent_id", self.agent_id.as_deref())?;
         cx.check_value("patch", &self.patch)?;
         let before = Before::read(cx, &by, &self.key, self.expected_version)?;
-        let Some(current) = before.live() else { return Err(MemoryError::Unknown(self.key.clone()).into()) };
+        let current = tables::live(cx.db, &self.key, cx.now)?;
+        let Some(current) = current else { return Err(MemoryError::Unknown(self.key.clone()).into()) };
         // A patch builds on the value, so it needs the right to read it.
         access::require(cx.db, &by, &self.key, Right::Read)?;
         let mut value = current.value.to_value();
@@ -343,10 +353,11 @@ impl Change for Increment {
         let before = Before::read(cx, &by, &self.key, None)?;
         access::require(cx.db, &by, &self.key, Right::Read)?;
         let step = self.by.clone().unwrap_or_else(|| 1.into());
-        let current = before.live().map_or(Value::from(0), |entry| entry.value.to_value());
+        let live = tables::live(cx.db, &self.key, cx.now)?;
+        let current = live.as_ref().map_or(Value::from(0), |entry| entry.value.to_value());
         let sum = add(&current, &step).ok_or_else(|| MemoryError::NotANumber(self.key.clone()))??;
         let mut entry = before.next(cx, cx.upcoming_seq(), &self.key, Json::from(sum));
-        entry.expires_at = before.live().and_then(|entry| entry.expires_at);
+        entry.expires_at = live.and_then(|entry| entry.expires_at);
         cx.emit(UPDATED, place(&entry), entry.clone());
         Ok(entry)
     }
@@ -411,12 +422,13 @@ impl Change for Expire {
     type Output = bool;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<bool> {
-        let head = tables::head(cx.db, &self.key)?;
         let due = |entry: &Entry| {
             entry.version == self.version && !entry.deleted && entry.expires_at.is_some_and(|at| at <= cx.now)
         };
-        let Some(head) = head.filter(due) else { return Ok(false) };
-        let before = Before { by: Principal::Process, head: Some(head), live: true };
+        if !tables::head(cx.db, &self.key)?.is_some_and(|entry| due(&entry)) {
+            return Ok(false);
+        }
+        let before = Before { by: Principal::Process, head: tables::head_only(cx.db, &self.key, cx.now)? };
         let entry = Entry { deleted: true, ..before.next(cx, cx.upcoming_seq(), &self.key, Json::null()) };
         cx.emit(DELETED, place(&entry), entry);
         Ok(true)

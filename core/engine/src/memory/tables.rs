@@ -1,6 +1,7 @@
 //! The tables of memory: what events make of them, and how a head is found.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
 
 use super::Entry;
 use super::access::AccessRule;
@@ -50,6 +51,38 @@ pub(crate) fn head(db: &Connection, key: &str) -> Result<Option<Entry>> {
     body.map(|body| read(&body)).transpose()
 }
 
+/// What a change must know of a key's head: not its value.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub version: u64,
+    pub seq: u64,
+    /// Whether the key is there, and then who made it and when.
+    pub origin: Option<Origin>,
+}
+
+/// Who made a key, and when.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Origin {
+    pub created_by: Option<String>,
+    pub created_at: Time,
+}
+
+/// The head of a key without its value.
+pub(crate) fn head_only(db: &Connection, key: &str, now: Time) -> Result<Option<Head>> {
+    let mut statement =
+        db.prepare_cached("SELECT version, seq, gone, expires_at, body FROM memory WHERE key = ?1")?;
+    let mut rows = statement.query([key])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let gone: bool = row.get(2)?;
+    let expires: Option<i64> = row.get(3)?;
+    let live = !gone && expires.is_none_or(|at| at > now.millis());
+    let origin = match live {
+        true => Some(parse(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?),
+        false => None,
+    };
+    Ok(Some(Head { version: row.get::<_, i64>(0)? as u64, seq: row.get::<_, i64>(1)? as u64, origin }))
+}
+
 /// The newest version of a key, if the key is there at this time.
 pub(crate) fn live(db: &Connection, key: &str, now: Time) -> Result<Option<Entry>> {
     Ok(head(db, key)?.filter(|entry| is_live(entry, now)))
@@ -84,6 +117,10 @@ fn by_seq(db: &Connection, seq: u64) -> Result<Option<Entry>> {
 
 /// Reads a stored version.
 pub(crate) fn read(body: &str) -> Result<Entry> {
+    parse(body)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T> {
     serde_json::from_str(body)
         .map_err(|e| Error::storage(format!("the file is damaged: a memory version cannot be read: {e}")))
 }

@@ -4,28 +4,21 @@
 //! at once. A refusal refuses only itself, and is let go only after the commit, since it may quote what the batch has
 //! just written. If the commit fails, everyone in the batch hears so and nothing stays.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest, Sha256};
+use rusqlite::Connection;
 
 use super::command::Class;
-use super::decide::Decide;
 use super::queue::Job;
-use crate::clock::Time;
+use super::round::Round;
 use crate::config::Durability;
 use crate::core::Core;
-use crate::error::{Code, Error, Result};
-use crate::events::event::{Draft, Event, Stamp};
+use crate::error::{Error, Result};
+use crate::events::event::Event;
 use crate::id::Ids;
-use crate::json::Json;
-use crate::log::{self, Entry, Head};
+use crate::log::{self, Head};
 use crate::seams::Point;
-
-/// How long one batch may take before what is left waits for the next.
-const BATCH_TIME: Duration = Duration::from_millis(5);
 
 /// The connection that writes, and what it remembers between batches.
 pub(crate) struct Writer {
@@ -48,11 +41,11 @@ pub(crate) struct Batch {
 }
 
 /// What happened inside the transaction.
-struct Progress {
-    events: Vec<Arc<Event>>,
-    done: Vec<(Job, Outcome)>,
-    left: Vec<Job>,
-    head: Head,
+pub(crate) struct Progress {
+    pub events: Vec<Arc<Event>>,
+    pub done: Vec<(Job, Outcome)>,
+    pub left: Vec<Job>,
+    pub head: Head,
     wrote: bool,
 }
 
@@ -104,7 +97,8 @@ impl Writer {
         let mut progress =
             Progress { events: Vec::new(), done: Vec::new(), left: Vec::new(), head, wrote: false };
         let before = self.conn.total_changes();
-        let broken = self.decide_all(core, jobs, durable, &mut progress);
+        let broken = Round::new(core, &self.conn, self.ids.as_mut(), &mut self.scratch, durable)
+            .run(jobs, &mut progress);
         progress.wrote = self.conn.total_changes() != before;
         let ended = match broken {
             Some(error) => Err(error),
@@ -158,211 +152,10 @@ impl Writer {
         committed?;
         core.seams.reach(Point::AfterCommit)
     }
-
-    /// Decides and writes every job; answers the error that broke the whole batch, if one did.
-    fn decide_all(
-        &mut self,
-        core: &Core,
-        jobs: Vec<Job>,
-        durable: bool,
-        progress: &mut Progress,
-    ) -> Option<Error> {
-        let start = Instant::now();
-        let now = core.seams.clock.wall();
-        let mut jobs = jobs.into_iter();
-        let collect = core.publisher.has_subscribers();
-        while let Some(mut job) = jobs.next() {
-            let step =
-                catch_unwind(AssertUnwindSafe(|| self.one(core, &mut job, now, durable, progress, collect)));
-            match step {
-                Ok(Ok(Step::Done(outcome))) => progress.done.push((job, outcome)),
-                Ok(Ok(Step::NeedsDurable)) => {
-                    job.class = Class::Durable;
-                    progress.left.push(job);
-                }
-                Ok(Err(error)) => {
-                    progress.done.push((job, Ok(())));
-                    progress.left.extend(jobs);
-                    return Some(error);
-                }
-                Err(_) => {
-                    let op = job.op;
-                    progress.done.push((job, Ok(())));
-                    progress.left.extend(jobs);
-                    return Some(Error::internal(format!("{op} panicked; nothing of its batch was kept")));
-                }
-            }
-            if start.elapsed() > BATCH_TIME {
-                progress.left.extend(jobs);
-                return None;
-            }
-        }
-        None
-    }
-
-    fn one(
-        &mut self,
-        core: &Core,
-        job: &mut Job,
-        now: Time,
-        durable: bool,
-        progress: &mut Progress,
-        collect: bool,
-    ) -> Result<Step> {
-        let remembered = match job.command.idempotency_key() {
-            Some(key) => match Remembered::find(&self.conn, job, key) {
-                Ok(Remembered::Answer(answer)) => return Ok(Step::Done(job.command.restore(&answer))),
-                Ok(Remembered::New(new)) => Some(new),
-                Err(error) if error.code() == Code::Storage => return Err(error),
-                Err(error) => return Ok(Step::Done(Err(error))),
-            },
-            None => None,
-        };
-        let mut cx = Decide {
-            db: &self.conn,
-            now,
-            boot: core.seams.clock.boot(),
-            by: &job.principal,
-            config: &core.config,
-            leases: &core.leases,
-            holder: &core.holder,
-            ids: self.ids.as_mut(),
-            next_seq: progress.head.seq + 1,
-            drafts: Vec::new(),
-        };
-        // A defect in one decision refuses that one: nothing has been written for it yet.
-        let decided = catch_unwind(AssertUnwindSafe(|| job.command.decide(&mut cx)))
-            .unwrap_or_else(|_| Err(Error::internal(format!("{} panicked", job.op))));
-        let drafts = std::mem::take(&mut cx.drafts);
-        if self.conn.is_autocommit() {
-            // SQLite rolls back by itself when a read fails; what follows would be committed piece by piece.
-            return Err(decided
-                .err()
-                .unwrap_or_else(|| Error::storage("the file or the disk refused a read")));
-        }
-        if let Err(error) = decided {
-            return match error.code() {
-                Code::Storage => Err(error),
-                _ => Ok(Step::Done(Err(error))),
-            };
-        }
-        if job.class == Class::Shared && !durable && !drafts.is_empty() {
-            return Ok(Step::NeedsDurable);
-        }
-        if !drafts.is_empty() {
-            let principal = job.principal.stored();
-            for draft in drafts {
-                self.write(core, draft, &principal, job, now, progress, collect)?;
-            }
-        }
-        if let Some(new) = remembered {
-            new.keep(&self.conn, job, now)?;
-        }
-        Ok(Step::Done(Ok(())))
-    }
-
-    #[allow(clippy::too_many_arguments)] // the one place where an event meets all that is known of it
-    fn write(
-        &mut self,
-        core: &Core,
-        draft: Draft,
-        principal: &str,
-        job: &Job,
-        now: Time,
-        progress: &mut Progress,
-        collect: bool,
-    ) -> Result<()> {
-        let stamp = Stamp { seq: progress.head.seq + 1, time: now };
-        self.scratch.clear();
-        draft.body.encode(&mut self.scratch)?;
-        let data = std::str::from_utf8(&self.scratch)
-            .map_err(|_| Error::internal("an event was written as something other than UTF-8"))?;
-        let entry = Entry { stamp, kind: draft.kind, principal, place: &draft.place, data };
-        let relaxed = job.class == Class::Relaxed;
-        if relaxed {
-            entry.append_pulse(&self.conn)?;
-        } else {
-            progress.head.hash = entry.append(&self.conn, &progress.head.hash)?;
-        }
-        draft.body.apply(&self.conn, stamp, data)?;
-        progress.head.seq = stamp.seq;
-        if collect {
-            progress.events.push(Arc::new(Event {
-                seq: stamp.seq,
-                kind: draft.kind.into(),
-                time: now,
-                principal: job.principal.clone(),
-                place: draft.place,
-                data: Json::from_text(data.to_owned())?,
-                relaxed,
-                hub: core.storage.hub_id,
-                wire: OnceLock::new(),
-            }));
-        }
-        Ok(())
-    }
-}
-
-enum Step {
-    Done(Outcome),
-    /// A command without a promise to the disk turned out to change the log: it runs again in a durable batch.
-    NeedsDurable,
 }
 
 impl Batch {
     fn failed(jobs: Vec<Job>, error: &Error) -> Batch {
         Batch { done: jobs.into_iter().map(|job| (job, Err(error.clone()))).collect(), left: Vec::new() }
-    }
-}
-
-/// What is known of an idempotency key.
-enum Remembered {
-    Answer(String),
-    New(NewKey),
-}
-
-struct NewKey {
-    principal: String,
-    key: String,
-    input: [u8; 32],
-}
-
-impl Remembered {
-    fn find(db: &Connection, job: &Job, key: &str) -> Result<Remembered> {
-        crate::id::check_name("idempotency_key", key)?;
-        let input: [u8; 32] = Sha256::digest(job.command.input_json()?).into();
-        let principal = job.principal.stored();
-        let found: Option<(Vec<u8>, String)> = db
-            .prepare_cached(
-                "SELECT input_hash, answer FROM idem WHERE principal = ?1 AND op = ?2 AND key = ?3",
-            )?
-            .query_row(params![principal, job.op, key], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        match found {
-            None => Ok(Remembered::New(NewKey { principal, key: key.to_owned(), input })),
-            Some((hash, answer)) if hash == input => Ok(Remembered::Answer(answer)),
-            Some(_) => Err(Error::conflict(
-                format!("idempotency_key {key:?} was used for another {} before", job.op),
-                serde_json::Value::Null,
-            )
-            .with("field", "idempotency_key")
-            .hint("use a new key for a new call")),
-        }
-    }
-}
-
-impl NewKey {
-    fn keep(self, db: &Connection, job: &Job, now: Time) -> Result<()> {
-        let answer = String::from_utf8(job.command.answer_json()?)
-            .map_err(|_| Error::internal("an answer was written as something other than UTF-8"))?;
-        db.prepare_cached("INSERT INTO idem VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-            self.principal,
-            job.op,
-            self.key,
-            &self.input[..],
-            answer,
-            now.millis()
-        ])?;
-        Ok(())
     }
 }

@@ -8,6 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use folkmoot_sys::Byte;
 use folkmoot_sys::sync::{Condvar, Mutex};
 use rusqlite::Connection;
 
@@ -90,4 +91,19 @@ fn copied_all(conn: &Connection) -> Result<bool> {
         .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?
         .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
     Ok(in_log == copied)
+}
+
+/// Copies and empties the log when the last process closes the hub. Then the file alone holds everything, and a commit
+/// that was refused because its sync failed does not come back from the log.
+pub(crate) fn at_close(core: &Core) {
+    let sidecar = &core.storage.sidecar;
+    if !matches!(sidecar.try_lock_exclusive(Byte::Version), Ok(true)) {
+        return;
+    }
+    let emptied = core.storage.connect(true).and_then(|conn| {
+        Ok(conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))?)
+    });
+    if let Err(error) = emptied.and_then(|_| Ok(sidecar.lock_shared(Byte::Version)?)) {
+        tracing::warn!(%error, "the write-ahead log was not copied on closing; whoever opens the hub next reads it");
+    }
 }

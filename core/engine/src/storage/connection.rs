@@ -25,11 +25,14 @@ pub(crate) fn check_path(path: &Path, config: &HubConfig) -> Result<()> {
     if !config.create && !path.exists() {
         return Err(Error::not_found("file", &path.display().to_string()));
     }
-    if let Some(kind) = folkmoot_sys::network_file_system(folder)? {
-        return Err(Error::storage(format!("{} lies on a network file system ({kind})", path.display()))
-            .hint("put the file on a local disk: file locks across a network lose data"));
-    }
-    Ok(())
+    refuse_network(path, folkmoot_sys::network_file_system(folder)?)
+}
+
+/// Refuses a file system by its name; none stands for a local one.
+fn refuse_network(path: &Path, kind: Option<&str>) -> Result<()> {
+    let Some(kind) = kind else { return Ok(()) };
+    Err(Error::storage(format!("{} lies on a network file system ({kind})", path.display()))
+        .hint("put the file on a local disk: file locks across a network lose data"))
 }
 
 /// Opens a connection with the pragmas that every connection has.
@@ -49,6 +52,9 @@ pub(crate) fn open(path: &Path, config: &HubConfig, seams: &Seams, writable: boo
     conn.set_prepared_statement_cache_capacity(256);
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // Who closes last would delete the write-ahead log, and SQLite cannot tell that it is the last: a forked child that
+    // opened the file anew holds none of the locks that its parent had, and would go on writing into a deleted file.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // Without it SQLite plans a cached statement anew whenever other values are bound to it.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.execute_batch(
@@ -61,4 +67,20 @@ pub(crate) fn open(path: &Path, config: &HubConfig, seams: &Seams, writable: boo
         conn.execute_batch("PRAGMA query_only=ON;")?;
     }
     Ok(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_network_file_system_is_refused_by_its_name() {
+        let path = Path::new("team.db");
+        refuse_network(path, None).unwrap();
+        let error = refuse_network(path, Some("nfs")).unwrap_err();
+        assert_eq!(error.code(), crate::Code::Storage);
+        assert_eq!(error.message(), "team.db lies on a network file system (nfs)");
+        assert!(error.hint_text().unwrap().contains("local disk"));
+    }
 }

@@ -171,7 +171,7 @@ impl Claimer {
             count: counter + 1 + self.beats,
             ttl: std::time::Duration::from_secs_f64(self.lease_seconds),
         };
-        cx.leases.left(&lease, cx.boot);
+        cx.leases.grant(&lease, cx.boot);
         changes::emit(cx, CLAIMED, task.clone());
         task
     }

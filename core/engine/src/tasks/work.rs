@@ -58,7 +58,8 @@ fn check_held(cx: &Decide<'_>, task: &Task, agent_id: &str, token: u64) -> Resul
         return lost(format!("{:?} holds it", task.agent_id.as_deref().unwrap_or("")));
     }
     let lease = tables::lease(cx.db, &task.task_id)?;
-    if lease.is_some_and(|lease| cx.leases.left(&lease, cx.boot).is_zero()) {
+    if let Some(lease) = lease.filter(|lease| cx.leases.left(lease, cx.boot).is_zero()) {
+        cx.leases.refuse(&lease);
         return lost("nothing was heard for its whole time".to_owned());
     }
     Ok(())

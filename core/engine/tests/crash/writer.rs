@@ -38,7 +38,13 @@ pub fn write(file: &Path) {
         for thread in 0..THREADS {
             let (hub, agent) = (&hub, &agent);
             let me = format!("{life}.{thread}");
-            scope.spawn(move || (0..).for_each(|n| one_write(hub, agent, &me, n)));
+            scope.spawn(move || {
+                let mut n = 0;
+                loop {
+                    one_write(hub, agent, &me, n);
+                    n += 1;
+                }
+            });
         }
     });
 }

@@ -1,0 +1,164 @@
+//! What agents and presence promise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use folkmoot_engine::agents::{self, GetPresence, Register, Status, UpdatePresence};
+use folkmoot_engine::clock::{ManualClock, Time};
+use folkmoot_engine::seams::Seams;
+use folkmoot_engine::{Durability, Filter, Hub, HubConfig, Item};
+
+fn slow_hub() -> (Hub, Arc<ManualClock>) {
+    let clock = ManualClock::at(Time::parse("2026-01-14T14:50:30Z").unwrap());
+    let seams = Seams { clock: clock.clone(), background: false, ..Seams::default() };
+    let config = HubConfig { durability: Durability::Normal, ..HubConfig::default() };
+    (Hub::open_with(":memory:", config, seams).unwrap(), clock)
+}
+
+fn presence(hub: &Hub, agent: &str) -> agents::Presence {
+    hub.run(GetPresence { agent_id: agent.to_owned() }).unwrap()
+}
+
+fn update(agent: &str) -> UpdatePresence {
+    UpdatePresence { agent_id: agent.to_owned(), ..UpdatePresence::default() }
+}
+
+#[test]
+fn an_update_moves_counters_and_is_seen_at_once() {
+    let (hub, _) = slow_hub();
+    hub.run(Register::new("ana")).unwrap();
+    for tokens in [10, 20] {
+        let tool = Some("Edit".to_owned());
+        hub.run(UpdatePresence { tool_name: tool, tokens: Some(tokens), ..update("ana") }).unwrap();
+    }
+    let before = presence(&hub, "ana");
+    assert_eq!(
+        (before.status, before.total_tools_executed, before.total_cost_tokens),
+        (Status::Active, 2, 30)
+    );
+    hub.flush().unwrap();
+    assert_eq!(presence(&hub, "ana"), before, "writing it changes nothing of it");
+    hub.check().unwrap();
+}
+
+#[test]
+fn a_new_session_starts_the_totals_anew_and_the_lifetime_goes_on() {
+    let (hub, _) = slow_hub();
+    hub.run(Register::new("ana")).unwrap();
+    for session in ["one", "two"] {
+        let (session_id, tool_name) = (Some(session.to_owned()), Some("Edit".to_owned()));
+        hub.run(UpdatePresence { session_id, tool_name, tokens: Some(5), ..update("ana") }).unwrap();
+    }
+    let now = presence(&hub, "ana");
+    assert_eq!((now.total_tools_executed, now.total_cost_tokens), (1, 5));
+    assert_eq!((now.lifetime_tools_executed, now.lifetime_cost_tokens), (2, 10));
+}
+
+#[test]
+fn an_active_agent_falls_idle_and_a_silent_one_offline() {
+    let (hub, clock) = slow_hub();
+    hub.run(Register::new("ana")).unwrap();
+    hub.run(update("ana")).unwrap();
+    hub.flush().unwrap();
+    let beat = || hub.run(agents::Heartbeat { agent_id: "ana".into(), idempotency_key: None }).unwrap();
+    for _ in 0..3 {
+        hub.tend().unwrap();
+        clock.advance(Duration::from_secs(20));
+        beat();
+    }
+    hub.tend().unwrap();
+    assert_eq!(presence(&hub, "ana").status, Status::Idle, "60 s without activity");
+    clock.advance(Duration::from_secs(32));
+    hub.tend().unwrap();
+    assert_eq!(presence(&hub, "ana").status, Status::Offline, "30 s without a heartbeat");
+    assert_eq!(beat().status, Status::Idle, "heard of again");
+    hub.check().unwrap();
+}
+
+#[test]
+fn an_agent_that_left_by_its_own_will_is_not_brought_back_by_its_process() {
+    let (hub, clock) = slow_hub();
+    hub.run(Register::new("ana")).unwrap();
+    hub.hold_agent("ana").unwrap();
+    hub.call("agent.leave", br#"{"agent_id":"ana"}"#).unwrap();
+    clock.advance(Duration::from_secs(60));
+    hub.tend().unwrap();
+    assert_eq!(presence(&hub, "ana").status, Status::Offline);
+}
+
+/// The file that the child process of the next test holds an agent on.
+const CHILD: &str = "FOLKMOOT_TEST_AGENTS_CHILD";
+
+fn short_ttl() -> HubConfig {
+    HubConfig { durability: Durability::Normal, presence_ttl_seconds: 0.4, ..HubConfig::default() }
+}
+
+#[test]
+fn the_agent_of_a_stopped_process_lapses_and_comes_back_with_it() {
+    if let Ok(path) = std::env::var(CHILD) {
+        let hub = Hub::open(path, short_ttl()).unwrap();
+        hub.run(Register::new("ana")).unwrap();
+        hub.hold_agent("ana").unwrap();
+        std::thread::sleep(Duration::from_secs(60));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("team.db");
+    let hub = Hub::open(&path, short_ttl()).unwrap();
+    let mut heard = hub.subscribe(Filter::kinds(["agent.joined", "agent.left"]), None).unwrap();
+    let name = "the_agent_of_a_stopped_process_lapses_and_comes_back_with_it";
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(CHILD, &path)
+        .spawn()
+        .unwrap();
+    let mut next = || match heard.next(Duration::from_secs(30)).unwrap() {
+        Some(Item::Event(event)) => (event.kind.to_string(), event.data.to_value()["reason"].clone()),
+        other => panic!("{other:?}"),
+    };
+    let signal = |which: &str, child: &std::process::Child| {
+        let sent = std::process::Command::new("kill").args([which, &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    };
+    assert_eq!(next().0, "agent.joined");
+    signal("-STOP", &child);
+    assert_eq!(next(), ("agent.left".to_owned(), "lapsed".into()));
+    signal("-CONT", &child);
+    assert_eq!(next().0, "agent.joined");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn closing_a_hub_takes_its_agents_offline_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("team.db");
+    let config = HubConfig { durability: Durability::Normal, ..HubConfig::default() };
+    let hub = Hub::open(&path, config.clone()).unwrap();
+    hub.run(Register::new("ana")).unwrap();
+    hub.hold_agent("ana").unwrap();
+    hub.close();
+    let hub = Hub::open(&path, config).unwrap();
+    let mut heard = hub.subscribe(Filter::kinds(["agent.left"]), Some(0)).unwrap();
+    match heard.next(Duration::from_secs(5)).unwrap() {
+        Some(Item::Event(event)) => assert_eq!(event.data.to_value()["reason"], "closed"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(presence(&hub, "ana").status, Status::Offline);
+}
+
+#[test]
+fn the_summary_comes_to_whoever_listens_and_carries_everyone() {
+    let (hub, _) = slow_hub();
+    hub.run(Register::new("ana")).unwrap();
+    let mut heard = hub.subscribe(Filter::kinds(["agent.status"]), None).unwrap();
+    hub.tend().unwrap();
+    match heard.next(Duration::from_secs(5)).unwrap() {
+        Some(Item::Event(event)) => {
+            assert_eq!(event.data.to_value()["agents"][0]["agent_id"], "ana");
+            assert_eq!(event.seq, 0, "a frame is not in the log");
+        }
+        other => panic!("{other:?}"),
+    }
+}
