@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use folkmoot_engine::{Error, Principal, Result};
-use parking_lot::Mutex;
+use folkmoot_sys::sync::Mutex;
 use pyo3::prelude::*;
 
 use crate::error::as_exception;

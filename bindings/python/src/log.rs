@@ -1,14 +1,11 @@
 //! The engine's log lines, left in a bounded queue that a Python thread empties into `logging`.
 //!
 //! The engine logs while it holds locks of its own, so nothing here may wait for Python.
-#![allow(unsafe_code, reason = "one pointer that a fork leaves behind")]
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
-use parking_lot::{Condvar, Mutex};
+use folkmoot_sys::sync::{Condvar, Mutex, PerProcess};
 use pyo3::prelude::*;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -17,11 +14,11 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// Lines that wait at most; what comes beyond is counted.
 const MOST: usize = 1_000;
 
-/// The queue of this process. A forked child makes its own: its parent's may be locked by a thread that is not there.
-static CURRENT: AtomicPtr<Queue> = AtomicPtr::new(ptr::null_mut());
+/// The queue of this process: a forked child has one of its own.
+static CURRENT: PerProcess<Queue> = PerProcess::new(Queue::default);
 
+#[derive(Default)]
 struct Queue {
-    process: u32,
     lines: Mutex<Lines>,
     more: Condvar,
 }
@@ -31,11 +28,6 @@ struct Lines {
     waiting: VecDeque<(u8, &'static str, String)>,
     lost: u64,
     stopped: bool,
-}
-
-fn current() -> Option<&'static Queue> {
-    // SAFETY: what is stored there came from `Box::leak` and is never freed.
-    unsafe { CURRENT.load(Ordering::Acquire).as_ref() }.filter(|queue| queue.process == std::process::id())
 }
 
 struct ToPython;
@@ -56,7 +48,7 @@ impl Subscriber for ToPython {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
-        let Some(queue) = current() else { return };
+        let queue = CURRENT.get();
         let mut lines = queue.lines.lock();
         if lines.waiting.len() >= MOST {
             lines.lost += 1;
@@ -101,12 +93,7 @@ impl Visit for Line {
 /// Has the engine's lines kept for Python, unless the program has a use for them already.
 #[pyfunction]
 pub fn log_start() {
-    if let Some(queue) = current() {
-        queue.lines.lock().stopped = false;
-        return;
-    }
-    let queue = Queue { process: std::process::id(), lines: Mutex::default(), more: Condvar::new() };
-    CURRENT.store(Box::leak(Box::new(queue)), Ordering::Release);
+    CURRENT.get().lines.lock().stopped = false;
     // An error says that another subscriber was there first: then the lines are that one's.
     let _ = tracing::subscriber::set_global_default(ToPython);
 }
@@ -114,7 +101,7 @@ pub fn log_start() {
 /// Waits for lines: `(level, target, text)` each; None once it was stopped.
 #[pyfunction]
 pub fn log_next(py: Python<'_>) -> Option<Vec<(u8, &'static str, String)>> {
-    let queue = current()?;
+    let queue = CURRENT.get();
     py.detach(|| {
         let mut lines = queue.lines.lock();
         while lines.waiting.is_empty() && !lines.stopped {
@@ -136,8 +123,7 @@ pub fn log_next(py: Python<'_>) -> Option<Vec<(u8, &'static str, String)>> {
 /// Ends the wait for lines.
 #[pyfunction]
 pub fn log_stop() {
-    if let Some(queue) = current() {
-        queue.lines.lock().stopped = true;
-        queue.more.notify_all();
-    }
+    let queue = CURRENT.get();
+    queue.lines.lock().stopped = true;
+    queue.more.notify_all();
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use folkmoot_engine::{Error, Item, Result};
-use parking_lot::{Mutex, MutexGuard};
+use folkmoot_sys::sync::{Mutex, MutexGuard};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use folkmoot_sys::sync::{Condvar, Mutex};
 
 use crate::agents::relaxed::Relaxed;
 use crate::config::HubConfig;

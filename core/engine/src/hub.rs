@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
+use folkmoot_sys::sync::{Mutex, PerProcess};
 
 use crate::config::HubConfig;
 use crate::core::Core;
@@ -47,7 +47,7 @@ struct Handle {
 /// The hubs that are open in this process, by device and inode.
 type Open = HashMap<(u64, u64), Weak<Core>>;
 
-static OPEN: Mutex<Option<Open>> = Mutex::new(None);
+static OPEN: PerProcess<Mutex<Open>> = PerProcess::new(Mutex::default);
 
 impl Hub {
     /// Opens the hub in this file, creating it when it is not there; `:memory:` for one that lives with the handle.
@@ -63,8 +63,8 @@ impl Hub {
     /// Opens a hub with clock, ids, faults or file system of one's own: for tests and simulations.
     pub fn open_with(path: impl AsRef<Path>, config: HubConfig, seams: Seams) -> Result<Hub> {
         let path = path.as_ref();
-        let mut guard = OPEN.lock();
-        let open = guard.get_or_insert_default();
+        let mut guard = OPEN.get().lock();
+        let open = &mut *guard;
         if let Some(core) = find_open(open, path) {
             drop(guard);
             if core.config != config {
@@ -259,9 +259,9 @@ impl Handle {
         }
         if self.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.core.close();
-            let open = OPEN.lock();
+            let open = OPEN.get().lock();
             // The locks belong to the process: they stay if it has opened the file anew meanwhile.
-            let others = open.as_ref().and_then(|open| open.get(&self.core.storage.file_id)?.upgrade());
+            let others = open.get(&self.core.storage.file_id).and_then(Weak::upgrade);
             if others.is_none_or(|other| Arc::ptr_eq(&other, &self.core)) {
                 self.core.storage.let_go();
             }

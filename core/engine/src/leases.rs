@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use folkmoot_sys::sync::Mutex;
 
 /// A lease as it stands in the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]

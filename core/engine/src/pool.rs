@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use folkmoot_sys::sync::{Condvar, Mutex};
 
 /// The most threads of one hub; what comes beyond waits for one to be free.
 const MOST: usize = 512;

@@ -3,7 +3,7 @@
 //! Only a prefix of the log is ever taken; where it ended is kept with its hash, so that the chain can still be checked
 //! and a subscriber can be told what it missed.
 
-use parking_lot::Mutex;
+use folkmoot_sys::sync::Mutex;
 use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use folkmoot_engine::seams::{Point, Seams};
 use folkmoot_engine::{Code, Durability, Error, Hub, HubConfig, memory};
+use folkmoot_sys::sync::Mutex;
 use folkmoot_sys::{FaultCode, FaultOp, FaultVfs};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::{registry, sqlite};
+use crate::sqlite;
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static INSTALLED: Once = Once::new();
@@ -38,5 +38,4 @@ pub(crate) fn generation() -> u32 {
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    registry::abandon();
 }

@@ -8,6 +8,7 @@
 //! - [`fork`]: noticing that this process is a forked child;
 //! - [`fs`]: which file is this, and does it lie on a network;
 //! - [`clock`]: time that goes on while the machine sleeps;
+//! - [`sync`]: locks that a fork leaves usable;
 //! - `faults` (feature `faults`): a SQLite VFS that fails on request, for tests.
 //!
 //! Everything is made for Linux first. Other unixes get the same promises with polling in the place of futexes.
@@ -26,6 +27,7 @@ mod queue;
 mod registry;
 pub mod sidecar;
 mod sqlite;
+pub mod sync;
 pub mod turn;
 
 pub use clock::{boot_time, set_timer_slack};

@@ -6,37 +6,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::{mem, ptr};
-
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::sidecar::Sidecar;
+use crate::sync::{Mutex, MutexGuard, PerProcess};
 
 pub(crate) type Sidecars = HashMap<(u64, u64), Arc<Sidecar>>;
 
-static CURRENT: AtomicPtr<Mutex<Sidecars>> = AtomicPtr::new(ptr::null_mut());
+static CURRENT: PerProcess<Mutex<Sidecars>> = PerProcess::new(Mutex::default);
 
 /// The registry of this process, locked: an open holds it from its first look at the path to the end.
 pub(crate) fn lock() -> MutexGuard<'static, Sidecars> {
-    let mut current = CURRENT.load(Ordering::Acquire);
-    if current.is_null() {
-        let fresh = Box::into_raw(Box::new(Mutex::new(Sidecars::new())));
-        current = match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire)
-        {
-            Ok(_) => fresh,
-            Err(winner) => {
-                // SAFETY: `fresh` came from `Box::into_raw` above and nobody else has seen it.
-                mem::drop(unsafe { Box::from_raw(fresh) });
-                winner
-            }
-        };
-    }
-    // SAFETY: a published registry is never freed, only abandoned.
-    unsafe { &*current }.lock()
-}
-
-/// Leaves the parent's registry behind. Called in a forked child: one atomic store, no lock, no allocation.
-pub(crate) fn abandon() {
-    CURRENT.store(ptr::null_mut(), Ordering::Release);
+    CURRENT.get().lock()
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
+use folkmoot_sys::sync::{Condvar, Mutex, RwLock, RwLockReadGuard};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

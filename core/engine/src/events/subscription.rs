@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use folkmoot_sys::sync::{Condvar, Mutex};
 
 use super::event::Event;
 use super::filter::Filter;

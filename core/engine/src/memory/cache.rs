@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use folkmoot_sys::sync::Mutex;
 
 use super::{MemoryError, tables};
 use crate::core::Core;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use folkmoot_sys::sync::Mutex;
 
 use crate::core::Core;
 use crate::error::{Error, Result};

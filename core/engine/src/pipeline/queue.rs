@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
+use folkmoot_sys::sync::{Condvar, Mutex};
 
 use super::append::{Batch, Outcome, Writer};
 use super::command::{Class, Command};

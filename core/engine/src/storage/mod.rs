@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use folkmoot_sys::sync::Mutex;
 use folkmoot_sys::{Byte, Sidecar, TurnGuard};
-use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use crate::config::{Durability, HubConfig};

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::{Arc, OnceLock};
 use std::{mem, ptr};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_vfs};
 
 use super::file::{self, FaultFile};
