@@ -77,7 +77,7 @@ unsafe fn apart(outcome: c_int, out: *mut libc::stat) -> c_int {
     const HIGH: u32 = libc::dev_t::BITS - 16;
     if outcome == 0 {
         // SAFETY: the call succeeded, so `out` is filled.
-        unsafe { (*out).st_dev ^= (generation() & 0x7fff) as libc::dev_t << HIGH };
+        unsafe { (*out).st_dev ^= ((generation() & 0x7fff) as libc::dev_t) << HIGH };
     }
     outcome
 }
