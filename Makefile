@@ -71,7 +71,7 @@ lint: venv ## formatting, clippy, ruff, mypy, licences
 	$(PYTHON) -m ruff check bench $(if $(WITH_PYTHON),python) $(wildcard examples/python)
 	$(PYTHON) -m ruff format --check bench $(if $(WITH_PYTHON),python) $(wildcard examples/python)
 ifneq ($(WITH_PYTHON),)
-	cd python && $(PYTHON) -m mypy folkmoot
+	cd python && $(PYTHON) -m mypy folkmoot && $(PYTHON) -m mypy.stubtest folkmoot._native
 else
 	$(call left_out,mypy: python/pyproject.toml is not there)
 endif

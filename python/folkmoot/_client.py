@@ -22,6 +22,9 @@ _OPENING = ["task.created", "task.assigned", "task.ready", "task.retrying", "tas
 # How long to wait after something failed that should not.
 _AFTER_FAILURE = 1.0
 
+# What an agent has only once it is connected.
+_WHEN_CONNECTED = {"hub", "memory", "profile", "_call", "_native", "_tokens"}
+
 OnMessage = Callable[[Message], Union[Awaitable[object], object]]
 OnTask = Callable[[Task], Union[Awaitable[object], object]]
 H = TypeVar("H", bound=Callable[..., Any])
@@ -82,6 +85,13 @@ class AgentClient(AsyncAgent):
         self._work: dict[str, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()
 
+    def __getattr__(self, name: str) -> Any:
+        if name in _WHEN_CONNECTED:
+            raise UnavailableError(
+                f"agent {self.agent_id!r} is not connected", hint="await agent.connect() first"
+            )
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
     async def connect(self) -> AgentClient:
         """Opens the hub, registers the agent and begins to hand out what waits for it."""
         if self._connected:
@@ -127,14 +137,6 @@ class AgentClient(AsyncAgent):
         if not self.hub.closed:
             await self.hub.call("agent.leave", agent_id=self.agent_id)
             await self.hub.close()
-
-    async def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
-        """Runs an operation as this agent; who acts and the tokens of claims are filled in."""
-        if not self._connected:
-            raise UnavailableError(
-                f"agent {self.agent_id!r} is not connected", hint="await agent.connect() first"
-            )
-        return await super().call(name, input, **fields)
 
     def _begin(self) -> None:
         if not self._connected:

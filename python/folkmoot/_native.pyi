@@ -3,6 +3,20 @@
 from os import PathLike
 from typing import Any, final
 
+__all__ = [
+    "Bridge",
+    "Hub",
+    "Subscription",
+    "__version__",
+    "after_fork",
+    "cli_main",
+    "config_keys",
+    "log_next",
+    "log_start",
+    "log_stop",
+    "settle",
+]
+
 __version__: str
 
 @final

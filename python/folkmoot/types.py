@@ -1590,3 +1590,15 @@ ANSWERS: dict[str, Any] = {
     "hub.status": StatusOf,
     "hub.stats": HubStats,
 }
+
+DATA: dict[str, Any] = {
+    "agent.joined": AgentView,
+    "agent.left": AgentView,
+    "agent.status_changed": AgentView,
+    "agent.updated": AgentView,
+    "memory.deleted": Entry,
+    "memory.updated": Entry,
+    "message": Message,
+    "presence.updated": Presence,
+    "task": Task,
+}

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::error::to_python;
-use crate::shape::Shape;
+use crate::shape::{Class, Shape};
 
 type Object<'py> = Bound<'py, PyAny>;
 
@@ -73,7 +73,7 @@ impl<'de, 'py> Visitor<'de> for Reader<'_, 'py> {
         let shape = match self.shape {
             Shape::List(shape) => shape,
             Shape::Records(_) => self.shape,
-            Shape::Plain | Shape::Class(_) | Shape::Map(_) => &Shape::Plain,
+            _ => &Shape::Plain,
         };
         let list = PyList::empty(self.py);
         while let Some(item) = items.next_element_seed(Reader { py: self.py, shape })? {
@@ -86,12 +86,26 @@ impl<'de, 'py> Visitor<'de> for Reader<'_, 'py> {
         let py = self.py;
         let object = match self.shape {
             Shape::Class(class) => class.class.bind(py).call0().map_err(failed)?,
+            Shape::Event(event) => event.class.class.bind(py).call0().map_err(failed)?,
             Shape::Records(class) => class.bind(py).call0().map_err(failed)?,
             Shape::Plain | Shape::List(_) | Shape::Map(_) => PyDict::new(py).into_any(),
         };
         let dict = object.cast::<PyDict>().map_err(failed)?;
+        let mut data = None;
         while let Some((name, shape)) = entries.next_key_seed(Name { py, shape: self.shape })? {
+            let Shape::Event(event) = self.shape else {
+                let value = entries.next_value_seed(Reader { py, shape })?;
+                dict.set_item(name, value).map_err(failed)?;
+                continue;
+            };
+            // An event says its kind before its data.
+            let is_data = name.to_cow().is_ok_and(|name| name == "data");
+            let shape = if is_data { data.unwrap_or(&event.other_data) } else { shape };
             let value = entries.next_value_seed(Reader { py, shape })?;
+            if name.to_cow().is_ok_and(|name| name == "kind") {
+                let kind = value.cast::<PyString>().map_err(failed)?.to_cow().map_err(failed)?;
+                data = Some(event.data_of(&kind));
+            }
             dict.set_item(name, value).map_err(failed)?;
         }
         Ok(object)
@@ -121,11 +135,13 @@ impl<'a, 'py> Visitor<'_> for Name<'a, 'py> {
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
         let plain = |shape| (PyString::new(self.py, name), shape);
+        let of_class = |class: &'a Class| match class.fields.get(name) {
+            Some((name, shape)) => (name.bind(self.py).clone(), shape),
+            None => plain(&Shape::Plain),
+        };
         Ok(match self.shape {
-            Shape::Class(class) => match class.fields.get(name) {
-                Some((name, shape)) => (name.bind(self.py).clone(), shape),
-                None => plain(&Shape::Plain),
-            },
+            Shape::Class(class) => of_class(class),
+            Shape::Event(event) => of_class(&event.class),
             Shape::Records(_) => plain(self.shape),
             Shape::Map(values) => plain(values),
             Shape::Plain | Shape::List(_) => plain(&Shape::Plain),

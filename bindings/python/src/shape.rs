@@ -19,6 +19,8 @@ pub enum Shape {
     Records(Arc<Py<PyType>>),
     /// A record of a class of its own.
     Class(Arc<Class>),
+    /// An event, whose data is of the shape that its kind says.
+    Event(Arc<EventShape>),
     /// A list of these.
     List(Arc<Shape>),
     /// A dict with keys of the user's and values of this shape.
@@ -29,6 +31,22 @@ pub enum Shape {
 pub struct Class {
     pub class: Py<PyType>,
     pub fields: HashMap<Box<str>, (Py<PyString>, Shape)>,
+}
+
+/// What an event becomes.
+pub struct EventShape {
+    pub class: Arc<Class>,
+    /// By kind (`memory.updated`) or by noun (`task`).
+    pub data: HashMap<String, Shape>,
+    pub other_data: Shape,
+}
+
+impl EventShape {
+    /// What the data of an event of this kind becomes.
+    pub fn data_of(&self, kind: &str) -> &Shape {
+        let noun = kind.split_once('.').map_or(kind, |(noun, _)| noun);
+        self.data.get(kind).or_else(|| self.data.get(noun)).unwrap_or(&self.other_data)
+    }
 }
 
 static ANSWERS: PyOnceLock<HashMap<String, Shape>> = PyOnceLock::new();
@@ -59,6 +77,7 @@ pub fn of_event(py: Python<'_>) -> PyResult<&Shape> {
 struct Known<'py> {
     record: Bound<'py, PyType>,
     classes: HashMap<String, Arc<Class>>,
+    event: Option<Shape>,
     /// Classes that are being looked at: inside themselves they are plain records.
     begun: HashSet<String>,
 }
@@ -66,7 +85,7 @@ struct Known<'py> {
 impl<'py> Known<'py> {
     fn new(py: Python<'py>) -> PyResult<Known<'py>> {
         let record = py.import("folkmoot._records")?.getattr("Record")?.cast_into::<PyType>()?;
-        Ok(Known { record, classes: HashMap::new(), begun: HashSet::new() })
+        Ok(Known { record, classes: HashMap::new(), event: None, begun: HashSet::new() })
     }
 
     /// A class, `[shape]` for a list, `{"*": shape}` for a map, anything else for the user's own JSON.
@@ -80,6 +99,7 @@ impl<'py> Known<'py> {
         }
         match given.cast::<PyType>() {
             Ok(class) if class.is(&self.record) => Ok(self.records()),
+            Ok(class) if class.name()? == "Event" => self.event(class),
             Ok(class) => self.class(class),
             Err(_) => Ok(Shape::Plain),
         }
@@ -108,5 +128,18 @@ impl<'py> Known<'py> {
         let shape = Arc::new(Class { class: class.clone().unbind(), fields });
         self.classes.insert(name, shape.clone());
         Ok(Shape::Class(shape))
+    }
+
+    fn event(&mut self, class: &Bound<'py, PyType>) -> PyResult<Shape> {
+        if let Some(known) = &self.event {
+            return Ok(known.clone());
+        }
+        let Shape::Class(shape) = self.class(class)? else { return Ok(self.records()) };
+        let data = class.py().import("folkmoot.types")?.getattr("DATA")?.cast_into::<PyDict>()?;
+        let data = data.iter().map(|(kind, shape)| Ok((kind.extract()?, self.shape(&shape)?)));
+        let data = data.collect::<PyResult<_>>()?;
+        let event = Shape::Event(Arc::new(EventShape { class: shape, data, other_data: self.records() }));
+        self.event = Some(event.clone());
+        Ok(event)
     }
 }

@@ -9,7 +9,7 @@
 //! moment would stay locked in the child for ever.
 
 use std::ffi::{CStr, c_char, c_int};
-use std::mem::{size_of, transmute};
+use std::mem::transmute;
 use std::ptr;
 
 use rusqlite::ffi;
@@ -74,10 +74,10 @@ unsafe extern "C" fn fstat_apart(file: c_int, out: *mut libc::stat) -> c_int {
 ///
 /// `out` must be what the call that answered `outcome` has filled.
 unsafe fn apart(outcome: c_int, out: *mut libc::stat) -> c_int {
-    const HIGH: usize = size_of::<libc::dev_t>() * 8 - 16;
+    const HIGH: u32 = libc::dev_t::BITS - 16;
     if outcome == 0 {
         // SAFETY: the call succeeded, so `out` is filled.
-        unsafe { (*out).st_dev ^= libc::dev_t::from(generation() & 0x7fff) << HIGH };
+        unsafe { (*out).st_dev ^= ((generation() & 0x7fff) as libc::dev_t) << HIGH };
     }
     outcome
 }
