@@ -106,7 +106,7 @@ async def test_next_has_a_time_out(ahub: AsyncHub) -> None:
 
 
 async def test_closing_wakes_who_iterates(ahub: AsyncHub) -> None:
-    events = ahub.subscribe()
+    events = ahub.subscribe("memory.*")
 
     async def read() -> int:
         return len([event async for event in events])

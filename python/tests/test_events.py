@@ -22,7 +22,7 @@ def test_events_come_in_order_from_now_or_from_the_start(hub: Hub) -> None:
 
 
 def test_an_event_has_attributes_and_keys(hub: Hub) -> None:
-    events = hub.subscribe()
+    events = hub.subscribe("event.*")
     hub.events.publish(
         "build.finished", "ci", target_agents=["ana"], payload={"ok": True}, correlation_id="c"
     )
@@ -123,7 +123,7 @@ def test_what_retention_took_is_a_gap(path) -> None:
         for number in range(200):
             hub.memory.set("k", number)
         assert soon(lambda: hub.status().base_seq > 0, 30)
-        with hub.subscribe(after=0, timeout=0.3) as events:
+        with hub.subscribe("memory.*", after=0, timeout=0.3) as events:
             gap, *rest = list(events)
     assert isinstance(gap, Gap)
     assert (gap.from_, gap["from"]) == (1, 1)
