@@ -140,6 +140,17 @@ fn a_newer_file_is_refused_by_who_cannot_write_it_and_read_by_who_can() {
 }
 
 #[test]
+fn a_file_of_before_the_first_release_is_refused_and_left_as_it_is() {
+    let (_folder, file) = place();
+    filled(&file);
+    Connection::open(&file).unwrap().execute("UPDATE hub SET format = 1", []).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let error = refusal(Hub::open(&file, config()), Code::Storage, "before the first release");
+    assert_eq!(error.details()["format"], 1);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
 fn a_change_behind_the_hubs_back_is_named_by_the_check() {
     for (sql, says) in [
         ("UPDATE event SET data = data || ' ' WHERE seq = 30", "chain is broken at event 30"),

@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::seams::Seams;
 
 /// The schema that this version writes.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
+/// The oldest schema that this version can use; those before it were never released.
+const OLDEST: i64 = 2;
 /// `fmot`: how other programs tell a hub from any other SQLite file.
 const APPLICATION_ID: i64 = 0x666d_6f74;
 /// The oldest SQLite without the write-ahead log's reset bug, which many processes on one file hit.
@@ -66,6 +68,13 @@ pub(crate) fn prepare(conn: &mut Connection, config: &HubConfig, seams: &Seams) 
     let Some((format, min_reader, min_writer, hub_id)) = row else {
         return Err(Error::storage("the file is damaged: it does not say which hub it is"));
     };
+    if format < OLDEST {
+        return Err(Error::storage(format!(
+            "the file has schema {format}, of before the first release; this version of folkmoot knows schema {FORMAT}"
+        ))
+        .with("format", format)
+        .hint("use the version that made it, or choose another path; the file was left as it is"));
+    }
     let needed = if config.read_only { min_reader } else { min_writer };
     if needed > FORMAT {
         let what = if config.read_only { "read" } else { "write" };
@@ -91,7 +100,7 @@ fn create(conn: &mut Connection, seams: &Seams) -> Result<()> {
     let mut ids = (seams.ids)();
     let hub_id: Vec<u8> = (0..6).map(|_| ids.below(256) as u8).collect();
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    tx.execute_batch(include_str!("schema_1.sql"))?;
+    tx.execute_batch(include_str!("schema_2.sql"))?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", FORMAT)?;
     tx.execute(
@@ -106,7 +115,7 @@ fn create(conn: &mut Connection, seams: &Seams) -> Result<()> {
 /// An empty hub in memory with the tables of the fold, for comparing.
 pub(crate) fn shadow() -> Result<Connection> {
     let conn = Connection::open_in_memory()?;
-    conn.execute_batch(include_str!("schema_1.sql"))?;
+    conn.execute_batch(include_str!("schema_2.sql"))?;
     conn.execute("INSERT INTO hub VALUES (1, ?1, ?1, ?1, zeroblob(6), 0, 0, zeroblob(32))", params![FORMAT])?;
     Ok(conn)
 }

@@ -1,4 +1,4 @@
--- Schema 1. Rows of state carry the `seq` of the event that last changed them.
+-- Schema 2. Rows of state carry the `seq` of the event that last changed them.
 
 CREATE TABLE hub (
   one         INTEGER PRIMARY KEY CHECK (one = 1),
