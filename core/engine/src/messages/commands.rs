@@ -235,7 +235,11 @@ impl Change for Send {
             return Err(Error::already_exists("message", id).with("field", "message_id"));
         }
         let message = self.message(cx, sender, address, recipient, parent)?;
-        cx.emit(SENT, message.place(), message.clone());
+        let mut place = message.place();
+        if let Some(task_id) = &message.task_id {
+            place.subject = crate::tasks::tree::root(cx.db, task_id)?;
+        }
+        cx.emit(SENT, place, message.clone());
         Ok(message)
     }
 
