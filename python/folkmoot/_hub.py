@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import _process
 from ._errors import ConflictError, InvalidInputError, NotFoundError
+from ._execution import Execution
 from ._native import Hub as NativeHub
 from ._operations import Memory as _Memory
 from ._operations import Operations
+from ._operations import Tasks as _Tasks
 from ._subscription import Item, Subscription, filter_of
 from .types import Entry
 
@@ -113,6 +115,25 @@ class Memory(_Memory):
         raise ConflictError(f"{key!r} was changed by others {_TRIES} times in a row", hint="try again later")
 
 
+class Tasks(_Tasks):
+    """Operations on tasks."""
+
+    __slots__ = ()
+
+    def follow(self, task_id: str, *, after: int | None = None, timeout: float | None = None) -> Execution:
+        """Follows a task, its parts and what is said about them: what has happened, then live, to the end.
+
+        Args:
+            task_id: The task.
+            after: Go on after this ``seq``; from the beginning when left out.
+            timeout: Seconds of silence after which iterating ends; never when left out.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        return Execution(self._native.follow(task_id, after), timeout)
+
+
 class Hub(Operations):
     """One process's handle on a hub, for threads. `AsyncHub` is the same for event loops.
 
@@ -122,6 +143,7 @@ class Hub(Operations):
     """
 
     memory: Memory
+    tasks: Tasks
     _native: NativeHub
 
     def __init__(self) -> None:
@@ -162,6 +184,7 @@ class Hub(Operations):
         self._native = native
         self._bind(native, native.call)
         self.memory = Memory(native, native.call)
+        self.tasks = Tasks(native, native.call)
         _process.opened(self)
 
     def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
@@ -198,6 +221,7 @@ class Hub(Operations):
         agents: str | Iterable[str] | None = None,
         session_id: str | None = None,
         task_id: str | None = None,
+        execution_id: str | None = None,
         key_prefix: str | None = None,
         event_types: str | Iterable[str] | None = None,
         correlation_id: str | None = None,
@@ -212,6 +236,7 @@ class Hub(Operations):
             agents: Agents, as source or as target.
             session_id: A session.
             task_id: A task.
+            execution_id: A task that is part of no other, with all of its parts and messages about them.
             key_prefix: The start of memory keys.
             event_types: Types of published events.
             correlation_id: What ties a question to its answer.
@@ -225,6 +250,7 @@ class Hub(Operations):
             agents=agents,
             session_id=session_id,
             task_id=task_id,
+            execution_id=execution_id,
             key_prefix=key_prefix,
             event_types=event_types,
             correlation_id=correlation_id,

@@ -470,6 +470,9 @@ class Filter(Record):
     event_types: list[str]
     """Types of published events."""
 
+    execution_id: str | None
+    """A task that is part of no other, with all of its parts: their events, and messages about them."""
+
     key_prefix: str | None
     """The start of memory keys."""
 
@@ -1211,6 +1214,9 @@ class Task(Record):
     retry_at: str | None
     """Until when it is not tried again after a failure."""
 
+    root_id: str | None
+    """The task at the top of the tree that it is a part of; left out when it is at the top itself."""
+
     session_id: str | None
     """The session it belongs to."""
 
@@ -1464,6 +1470,7 @@ Filter._shape = {
     "agents": None,
     "correlation_id": None,
     "event_types": None,
+    "execution_id": None,
     "key_prefix": None,
     "kinds": None,
     "session_id": None,
@@ -1711,6 +1718,7 @@ Task._shape = {
     "requires": None,
     "result": None,
     "retry_at": None,
+    "root_id": None,
     "session_id": None,
 }
 TaskHistory._shape = {

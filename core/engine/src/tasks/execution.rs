@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{LogLine, Task, TaskError, TaskStatus, tables, tree};
 use crate::clock::Time;
@@ -129,8 +129,12 @@ pub struct Failure {
 }
 
 /// Events that are gone, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Missing {
+    /// The last `seq` that is missing: resume after this.
+    pub seq: u64,
+    /// The task that is followed.
+    pub execution_id: String,
     /// The first `seq`.
     pub from: u64,
     /// The last `seq`.
@@ -156,7 +160,7 @@ impl ExecutionUpdate {
             ExecutionUpdate::Message(message) => message.message.seq,
             ExecutionUpdate::Completion(done) => done.seq,
             ExecutionUpdate::Error(failure) => failure.seq,
-            ExecutionUpdate::Gap(gap) => gap.to,
+            ExecutionUpdate::Gap(gap) => gap.seq,
         }
     }
 }
@@ -366,7 +370,8 @@ impl Execution {
     /// Tells what is missing; and the end, if that is among it.
     fn miss(&mut self, from: u64, to: u64) -> Result<()> {
         if to > self.after {
-            self.waiting.push_back(ExecutionUpdate::Gap(Missing { from: from.max(self.after + 1), to }));
+            let (execution_id, from) = (self.task_id.clone(), from.max(self.after + 1));
+            self.waiting.push_back(ExecutionUpdate::Gap(Missing { seq: to, execution_id, from, to }));
         }
         let found = self.core.storage.read(|reader| tables::with_seq(reader.db, &self.task_id))?;
         if let Some((task, seq)) = found.filter(|(task, seq)| task.status.is_final() && *seq <= to) {
