@@ -29,6 +29,7 @@ pub mod principal;
 pub(crate) mod retention;
 pub mod seams;
 pub(crate) mod search;
+pub mod sessions;
 pub mod storage;
 pub mod tasks;
 
