@@ -171,7 +171,7 @@ impl Change for Leave {
         cx.db
             .prepare_cached("DELETE FROM client WHERE session_id = ?1 AND agent_id = ?2")?
             .execute([session_id, agent_id])?;
-        emit(cx, (LEFT, "left"), &by, &[self.agent_id.clone()], &mut session);
+        emit(cx, (LEFT, "left"), &by, std::slice::from_ref(&self.agent_id), &mut session);
         Ok(session)
     }
 
