@@ -16,9 +16,11 @@ __all__ = [
     "AgentView",
     "AnswerTimes",
     "Asked",
+    "Assignment",
     "Attachment",
     "Beaten",
     "Bucket",
+    "Candidate",
     "Channel",
     "ChannelList",
     "Column",
@@ -38,6 +40,7 @@ __all__ = [
     "InboxPage",
     "Joined",
     "LastChange",
+    "LeftOut",
     "Location",
     "LogLine",
     "Mark",
@@ -51,6 +54,7 @@ __all__ = [
     "MessageFound",
     "MessageHit",
     "MessagePage",
+    "Move",
     "Participant",
     "Performance",
     "PostRule",
@@ -59,6 +63,7 @@ __all__ = [
     "PublishedEvent",
     "RateRule",
     "Reaction",
+    "Rebalanced",
     "Renewed",
     "Session",
     "SessionChange",
@@ -70,9 +75,11 @@ __all__ = [
     "SharedState",
     "StatsOf",
     "StatusOf",
+    "Stay",
     "Step",
     "Task",
     "TaskHistory",
+    "TaskPage",
     "Tasks",
     "ThreadPage",
     "TypeStats",
@@ -140,6 +147,9 @@ class AgentPage(Record):
 
     agents: list[AgentView]
     """The agents, in the order of their ids."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
@@ -211,6 +221,27 @@ class Asked(Record):
     """The first answer; null when the time was up. One that comes later is in the inbox."""
 
 
+class Assignment(Record):
+    """Whom the engine chose for a task, and why."""
+
+    __slots__ = ()
+
+    at: str
+    """When."""
+
+    reason: str
+    """Why, in a sentence."""
+
+    candidates: list[Candidate]
+    """Who could take it, the best first; at most 10."""
+
+    left_out: list[LeftOut]
+    """Who could not, and why; at most 10, those who come nearest to it first."""
+
+    agent_id: str | None
+    """The agent; null when nobody can take the task now."""
+
+
 class Attachment(Record):
     """Something that goes with a message, by reference: the hub does not keep it."""
 
@@ -251,6 +282,36 @@ class Bucket(Record):
 
     count: int
     """Messages sent in it."""
+
+
+class Candidate(Record):
+    """An agent that can take a task, with the parts of its score."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    score: float
+    """0.5 × `level` + 0.3 × `room` + 0.2 × `success`."""
+
+    level: float
+    """The mean of its levels in what is required, 0 to 1; 1 when nothing is."""
+
+    room: float
+    """The part of `max_load` that is free, 0 to 1."""
+
+    success: float
+    """Of its newest 50 tasks that ended: (done + 1) / (all + 1)."""
+
+    load: int
+    """Tasks that it holds and that are reserved for it."""
+
+    max_load: int
+    """How many tasks it takes at once."""
+
+    failed_before: bool
+    """Whether it failed this task before: then it comes after those who did not."""
 
 
 class Channel(Record):
@@ -317,6 +378,9 @@ class Columns(Record):
 
     total: int
     """How many tasks there are in all."""
+
+    left_out: int
+    """How many of the newest were left out for `max_tokens`."""
 
 
 class Connected(Record):
@@ -507,6 +571,9 @@ class EventPage(Record):
     events: list[Event]
     """The events, oldest first."""
 
+    left_out: int
+    """How many of the page were left out for `max_tokens`; reading on from `position` gives them."""
+
     position: int
     """The last `seq` that was looked at: read on with `after` this."""
 
@@ -618,7 +685,7 @@ class InboxPage(Record):
     unread: int
     """How many are unread in all; counted up to 1,000 past the page."""
 
-    omitted: int
+    left_out: int
     """How many of the page were left out for `max_tokens`. They stay as they are, read or unread."""
 
 
@@ -659,6 +726,21 @@ class LastChange(Record):
 
     reaction: str | None
     """The reaction that was given or taken back."""
+
+
+class LeftOut(Record):
+    """An agent that cannot take a task."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    why: Literal["full", "in_error", "offline", "incapable"]
+    """Why."""
+
+    missing: list[str]
+    """The capabilities that it lacks."""
 
 
 class Location(Record):
@@ -720,6 +802,9 @@ class MemoryFound(Record):
     hits: list[MemoryHit]
     """The best first."""
 
+    left_out: int
+    """How many of them were left out for `max_tokens`."""
+
 
 class MemoryHit(Record):
     """One key that was found."""
@@ -741,6 +826,9 @@ class MemoryMany(Record):
     entries: list[Entry | None]
     """One for each key, in the order asked; null where nothing is."""
 
+    left_out: int
+    """How many of the last keys were left out for `max_tokens`: ask for them again."""
+
 
 class MemoryPage(Record):
     """A page of entries."""
@@ -749,6 +837,9 @@ class MemoryPage(Record):
 
     entries: list[Entry]
     """The entries, in the order of their keys."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
@@ -761,6 +852,9 @@ class MemoryVersions(Record):
 
     versions: list[Entry]
     """The versions that are kept, newest first; deletions among them."""
+
+    left_out: int
+    """How many of them were left out for `max_tokens`."""
 
 
 class Message(Record):
@@ -873,7 +967,7 @@ class MessageFound(Record):
     hits: list[MessageHit]
     """The best first."""
 
-    omitted: int
+    left_out: int
     """How many of them were left out for `max_tokens`."""
 
 
@@ -897,11 +991,29 @@ class MessagePage(Record):
     messages: list[Message]
     """The messages, newest first."""
 
-    omitted: int
+    left_out: int
     """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
+
+
+class Move(Record):
+    """A task that was moved."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    from_: str
+    """For whom it was reserved."""
+
+    to: str
+    """For whom it is reserved now."""
+
+    reason: str
+    """Why, in a sentence."""
 
 
 class Participant(Record):
@@ -1020,6 +1132,9 @@ class PresenceList(Record):
     timestamp: str
     """When this was so."""
 
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
 
@@ -1061,6 +1176,18 @@ class Reaction(Record):
 
     agents: list[str]
     """The agents, in the order in which they gave it."""
+
+
+class Rebalanced(Record):
+    """Answer of `task.rebalance`."""
+
+    __slots__ = ()
+
+    moved: list[Move]
+    """What was moved, in that order."""
+
+    stayed: list[Stay]
+    """What would have been moved if anyone could take it; at most 100."""
 
 
 class Renewed(Record):
@@ -1175,6 +1302,9 @@ class SessionPage(Record):
 
     sessions: list[Session]
     """The sessions, newest first. An agent is shown those in which it takes part, to which it was invited, and the active ones that it may join."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
@@ -1396,6 +1526,21 @@ class StatusOf(Record):
     """The time of the hub's clock."""
 
 
+class Stay(Record):
+    """A task that could not be moved."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    agent_id: str
+    """For whom it is reserved."""
+
+    reason: str
+    """Why, in a sentence."""
+
+
 class Step(Record):
     """One step in the history of who held a task."""
 
@@ -1405,7 +1550,7 @@ class Step(Record):
     """When."""
 
     what: str
-    """`assigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`."""
+    """`assigned`, `unassigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`."""
 
     agent_id: str | None
     """The agent that held it, or for whom it was reserved."""
@@ -1464,6 +1609,12 @@ class Task(Record):
     agent_id: str | None
     """Who holds it, or for whom it is reserved; who held it last once it has ended."""
 
+    assignment: Assignment | None
+    """Whom the engine chose and why, until it is claimed; the history keeps the sentence."""
+
+    auto_assign: bool
+    """Whether the engine chooses its agent (`auto`), anew whenever that agent is gone."""
+
     claimed_at: str | None
     """When it was claimed last."""
 
@@ -1500,11 +1651,17 @@ class Task(Record):
     log: list[LogLine]
     """The newest 100 lines of its log."""
 
+    overdue: bool
+    """Whether its due date passed before it ended, and that was said."""
+
     parent_id: str | None
     """The task it is a part of."""
 
     phase: str | None
     """What is being done, in a word."""
+
+    raised: int
+    """By how much its priority counts as higher, for it has waited long; up to one above all priorities."""
 
     requirements: Any
     """Whatever its agent must know, as a JSON object."""
@@ -1536,6 +1693,24 @@ class TaskHistory(Record):
     log: list[LogLine]
     """The newest 100 lines of its log, oldest first."""
 
+    left_out: int
+    """How many older steps and lines were left out for `max_tokens`."""
+
+
+class TaskPage(Record):
+    """A page of tasks."""
+
+    __slots__ = ()
+
+    tasks: list[Task]
+    """The tasks, newest first."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
 
 class Tasks(Record):
     """Some tasks."""
@@ -1563,7 +1738,7 @@ class ThreadPage(Record):
     message_count: int
     """How many messages it has."""
 
-    omitted: int
+    left_out: int
     """How many older ones were left out, for `limit` or `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
@@ -1640,6 +1815,7 @@ Agent._shape = {
 }
 AgentPage._shape = {
     "agents": [AgentView],
+    "left_out": None,
     "next_cursor": None,
 }
 AgentStats._shape = {
@@ -1664,6 +1840,13 @@ Asked._shape = {
     "question": Message,
     "answer": Message,
 }
+Assignment._shape = {
+    "at": None,
+    "reason": None,
+    "candidates": [Candidate],
+    "left_out": [LeftOut],
+    "agent_id": None,
+}
 Attachment._shape = {
     "name": None,
     "uri": None,
@@ -1677,6 +1860,16 @@ Beaten._shape = {
 Bucket._shape = {
     "start": None,
     "count": None,
+}
+Candidate._shape = {
+    "agent_id": None,
+    "score": None,
+    "level": None,
+    "room": None,
+    "success": None,
+    "load": None,
+    "max_load": None,
+    "failed_before": None,
 }
 Channel._shape = {
     "channel": None,
@@ -1699,6 +1892,7 @@ Column._shape = {
 Columns._shape = {
     "columns": [Column],
     "total": None,
+    "left_out": None,
 }
 Connected._shape = {
     "client_id": None,
@@ -1762,6 +1956,7 @@ Entry._shape = {
 }
 EventPage._shape = {
     "events": [Event],
+    "left_out": None,
     "position": None,
     "at_end": None,
     "gap": Gap,
@@ -1799,7 +1994,7 @@ HubStats._shape = {
 InboxPage._shape = {
     "messages": [Message],
     "unread": None,
-    "omitted": None,
+    "left_out": None,
 }
 Joined._shape = {
     "session_id": None,
@@ -1813,6 +2008,11 @@ LastChange._shape = {
     "at": None,
     "agent_id": None,
     "reaction": None,
+}
+LeftOut._shape = {
+    "agent_id": None,
+    "why": None,
+    "missing": None,
 }
 Location._shape = {
     "host": None,
@@ -1833,6 +2033,7 @@ Marked._shape = {
 }
 MemoryFound._shape = {
     "hits": [MemoryHit],
+    "left_out": None,
 }
 MemoryHit._shape = {
     "entry": Entry,
@@ -1840,13 +2041,16 @@ MemoryHit._shape = {
 }
 MemoryMany._shape = {
     "entries": [Entry],
+    "left_out": None,
 }
 MemoryPage._shape = {
     "entries": [Entry],
+    "left_out": None,
     "next_cursor": None,
 }
 MemoryVersions._shape = {
     "versions": [Entry],
+    "left_out": None,
 }
 Message._shape = {
     "message_id": None,
@@ -1884,7 +2088,7 @@ Message._shape = {
 }
 MessageFound._shape = {
     "hits": [MessageHit],
-    "omitted": None,
+    "left_out": None,
 }
 MessageHit._shape = {
     "message": Message,
@@ -1892,8 +2096,14 @@ MessageHit._shape = {
 }
 MessagePage._shape = {
     "messages": [Message],
-    "omitted": None,
+    "left_out": None,
     "next_cursor": None,
+}
+Move._shape = {
+    "task_id": None,
+    "from": None,
+    "to": None,
+    "reason": None,
 }
 Participant._shape = {
     "agent_id": None,
@@ -1933,6 +2143,7 @@ Presence._shape = {
 PresenceList._shape = {
     "agents": [Presence],
     "timestamp": None,
+    "left_out": None,
     "next_cursor": None,
 }
 PublishedEvent._shape = {
@@ -1947,6 +2158,10 @@ Reaction._shape = {
     "reaction": None,
     "count": None,
     "agents": None,
+}
+Rebalanced._shape = {
+    "moved": [Move],
+    "stayed": [Stay],
 }
 Renewed._shape = {
     "task_id": None,
@@ -1985,6 +2200,7 @@ SessionCounts._shape = {
 }
 SessionPage._shape = {
     "sessions": [Session],
+    "left_out": None,
     "next_cursor": None,
 }
 SessionParticipant._shape = {
@@ -2059,6 +2275,11 @@ StatusOf._shape = {
     "coalesced": None,
     "time": None,
 }
+Stay._shape = {
+    "task_id": None,
+    "agent_id": None,
+    "reason": None,
+}
 Step._shape = {
     "at": None,
     "what": None,
@@ -2081,6 +2302,8 @@ Task._shape = {
     "created_at": None,
     "updated_at": None,
     "agent_id": None,
+    "assignment": Assignment,
+    "auto_assign": None,
     "claimed_at": None,
     "dead_letter": None,
     "depends_on": None,
@@ -2093,8 +2316,10 @@ Task._shape = {
     "history": [Step],
     "lease_seconds": None,
     "log": [LogLine],
+    "overdue": None,
     "parent_id": None,
     "phase": None,
+    "raised": None,
     "requirements": None,
     "requires": None,
     "result": None,
@@ -2105,6 +2330,12 @@ TaskHistory._shape = {
     "task_id": None,
     "steps": [Step],
     "log": [LogLine],
+    "left_out": None,
+}
+TaskPage._shape = {
+    "tasks": [Task],
+    "left_out": None,
+    "next_cursor": None,
 }
 Tasks._shape = {
     "tasks": [Task],
@@ -2114,7 +2345,7 @@ ThreadPage._shape = {
     "thread_id": None,
     "messages": [Message],
     "message_count": None,
-    "omitted": None,
+    "left_out": None,
     "next_cursor": None,
 }
 TypeStats._shape = {
@@ -2148,7 +2379,7 @@ ANSWERS: dict[str, Any] = {
     "task.create": Task,
     "task.create_many": Tasks,
     "task.get": Task,
-    "task.list": Tasks,
+    "task.list": TaskPage,
     "task.board": Columns,
     "task.history": TaskHistory,
     "task.claim": Task,
@@ -2162,6 +2393,7 @@ ANSWERS: dict[str, Any] = {
     "task.cancel": Tasks,
     "task.assign": Task,
     "task.update": Task,
+    "task.rebalance": Rebalanced,
     "task.wait": Waited,
     "memory.set": Entry,
     "memory.get": Entry,

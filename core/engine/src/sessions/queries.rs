@@ -149,6 +149,9 @@ pub struct List {
     /// The `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// A page of sessions.
@@ -157,6 +160,8 @@ pub struct SessionPage {
     /// The sessions, newest first. An agent is shown those in which it takes part, to which it was invited, and the
     /// active ones that it may join.
     pub sessions: Vec<Session>,
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
+    pub left_out: u64,
     /// Give this as `cursor` for the next page; null at the end.
     pub next_cursor: Option<String>,
 }
@@ -170,7 +175,7 @@ impl Query for List {
         id::check_optional("kind", self.kind.as_deref())?;
         let before = lists::seq_place(self.cursor.as_deref())?.and_then(|seq| i64::try_from(seq).ok());
         let mut statement = cx.db.prepare_cached(
-            "SELECT s.n, s.body FROM session s WHERE s.n < ?1
+            "SELECT s.body FROM session s WHERE s.n < ?1
              AND (?2 IS NULL OR s.open OR EXISTS
                   (SELECT 1 FROM member m WHERE m.session_id = s.session_id AND m.agent_id = ?2))
              AND (?3 IS NULL OR s.state = ?3)
@@ -178,24 +183,19 @@ impl Query for List {
              AND (?5 IS NULL OR s.body ->> '$.kind' = ?5)
              ORDER BY s.n DESC LIMIT ?6",
         )?;
-        let mut rows = statement.query(params![
+        let given = params![
             before.unwrap_or(i64::MAX),
             by.agent_id(),
             self.state.map(SessionState::as_str),
             self.agent_id,
             self.kind,
             size as i64 + 1
-        ])?;
-        let mut page = SessionPage { sessions: Vec::new(), next_cursor: None };
-        let mut last = 0;
-        while let Some(row) = rows.next()? {
-            if page.sessions.len() == size {
-                page.next_cursor = Some(lists::cursor(&last.to_string()));
-                break;
-            }
-            last = row.get::<_, i64>(0)?;
-            page.sessions.push(tables::read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?);
-        }
-        Ok(page)
+        ];
+        let rows = statement.query_map(given, |row| row.get::<_, String>(0))?;
+        let mut sessions = rows.map(|row| tables::read(&row?)).collect::<Result<Vec<Session>>>()?;
+        let more = sessions.len() > size;
+        sessions.truncate(size);
+        let page = lists::page(sessions, more, self.max_tokens, |session| session.seq.to_string())?;
+        Ok(SessionPage { sessions: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
     }
 }

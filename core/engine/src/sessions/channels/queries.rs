@@ -118,7 +118,7 @@ impl Query for History {
         let mut messages: Vec<Message> = Vec::new();
         while let Some(row) = rows.next()? {
             let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            if messages.len() == size || !budget.take(body.len()) {
+            if messages.len() == size || !budget.take(body.len())? {
                 let position = messages.last().map_or(after, |last| last.seq);
                 return Ok(page(messages, position, false, 0));
             }
