@@ -107,8 +107,8 @@ fn who_is_no_participant_hears_nothing_of_a_channel_live_or_from_the_log() {
     let heard = all(&mut bob);
     assert!(heard.contains(&("message.sent".into(), "the secret walrus".into())), "{heard:?}");
     assert!(heard.contains(&("message.relayed".into(), "the secret cursor".into())), "{heard:?}");
-    for mut ear in [&mut eve, &mut listen("eve", Some(0))] {
-        let heard = all(&mut ear);
+    for ear in [&mut eve, &mut listen("eve", Some(0))] {
+        let heard = all(ear);
         let of_session =
             |kind: &str| ["message.", "session.", "channel."].iter().any(|noun| kind.starts_with(noun));
         assert!(heard.iter().all(|(kind, _)| !of_session(kind)), "{heard:?}");
