@@ -25,7 +25,7 @@ pub struct OpenConsumer {
     /// The consumer's name.
     pub name: String,
     /// Which events it hears; given again, it replaces the filter. Everything when left out the first time.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub filter: Option<Filter>,
     /// Where a new consumer starts: after this `seq`; from now when left out.
     #[serde(default)]

@@ -31,7 +31,7 @@ pub struct Read {
     #[serde(default)]
     pub after: Option<u64>,
     /// Which events.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub filter: Option<Filter>,
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]

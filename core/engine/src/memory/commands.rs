@@ -33,7 +33,7 @@ pub struct Set {
     #[serde(default)]
     pub ttl_seconds: Option<f64>,
     /// Who may read and write this key from now on.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub access_control: Option<Access>,
     /// A repeated call with this key gets the first one's answer.
     #[serde(default)]

@@ -147,7 +147,7 @@ impl Change for Renew {
 
 /// A line for a task's log: a text, or a text with its level.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a line of text, or an object of level and message")]
 pub enum Log {
     /// A line of level `info`.
     Line(String),
