@@ -66,9 +66,11 @@ impl Compose for Read {
 
     fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<EventPage> {
         let filter = self.filter.unwrap_or_default();
-        filter.check()?;
+        filter.check().map_err(|error| error.within("filter"))?;
         let limit = lists::page_size(self.limit)?;
-        read_page(scope.core, scope.by, &filter, self.after.unwrap_or(0), limit)
+        let after = self.after.unwrap_or(0);
+        scope.core.storage.read_one(|reader| log::check_reached(reader.db, "after", after))?;
+        read_page(scope.core, scope.by, &filter, after, limit)
     }
 }
 

@@ -234,7 +234,7 @@ impl Change for Set {
         let mut entry = before.next(cx, seq, &self.key, self.value.clone());
         entry.expires_at = expiry(cx, "ttl_seconds", self.ttl_seconds)?;
         if let Some(access) = &self.access_control {
-            access.check("access_control")?;
+            access.check("access_control.")?;
             let place = Place { subject: Some(self.key.clone()), ..Place::default() };
             cx.emit(super::events::ACCESS_CHANGED, place, access.rule(&self.key, true));
         }

@@ -142,6 +142,7 @@ impl Query for List {
     fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<Page> {
         let by = by.acting("agent_id", self.agent_id.as_deref())?;
         let prefix = self.prefix.as_deref().unwrap_or("");
+        check_prefix(prefix)?;
         let size = lists::page_size(self.limit)?;
         let mut last = self.cursor.as_deref().map(lists::place).transpose()?.unwrap_or_default();
         let mut entries = Vec::new();
@@ -167,6 +168,11 @@ impl Query for List {
         }
         Ok(Page { entries, next_cursor: None })
     }
+}
+
+/// Refuses a prefix that no key can have. An empty one is that of all keys.
+pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
+    id::check_optional("prefix", Some(prefix).filter(|prefix| !prefix.is_empty()))
 }
 
 /// Input of `memory.history`.

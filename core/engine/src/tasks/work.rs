@@ -323,6 +323,8 @@ impl Change for CompleteMany {
     type Output = Tasks;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Tasks> {
+        id::check_name("agent_id", &self.agent_id)?;
+        cx.by.may_act_as("agent_id", &self.agent_id)?;
         cx.check_count("tasks", self.tasks.len())?;
         let mut seen = std::collections::HashSet::new();
         let mut changes = Changes::default();

@@ -17,12 +17,18 @@ pub struct Case {
     pub past: Value,
     pub code: Code,
     pub says: String,
-    /// The task `x` is claimed, and `token` of the input is the claim's.
-    pub held: bool,
+    /// The task `x` is claimed, and the token at this place of the input is the claim's.
+    pub held: Option<&'static str>,
 }
 
 /// A limit of the field, whose value is put into the input in turn. Past it the call is refused with `limit_exceeded`.
-pub fn limit(call: &'static str, input: Value, field: &'static str, fits: impl Into<Value>, past: impl Into<Value>) -> Case {
+pub fn limit(
+    call: &'static str,
+    input: Value,
+    field: &'static str,
+    fits: impl Into<Value>,
+    past: impl Into<Value>,
+) -> Case {
     let with = |value: Value| {
         let mut input = input.clone();
         put(&mut input, field, value);
@@ -37,18 +43,29 @@ pub fn limit(call: &'static str, input: Value, field: &'static str, fits: impl I
         past: with(past.into()),
         code: Code::LimitExceeded,
         says: String::new(),
-        held: false,
+        held: None,
     }
 }
 
 /// A range that the field must lie in. Outside the call is refused with `invalid_input`, which says the range.
-pub fn range(call: &'static str, input: Value, field: &'static str, fits: impl Into<Value>, past: impl Into<Value>, says: &str) -> Case {
+pub fn range(
+    call: &'static str,
+    input: Value,
+    field: &'static str,
+    fits: impl Into<Value>,
+    past: impl Into<Value>,
+    says: &str,
+) -> Case {
     Case { code: Code::InvalidInput, says: says.to_owned(), ..limit(call, input, field, fits, past) }
 }
 
-/// Puts a value at a path such as `entries[0].value`; the lists on the way must be there.
+/// Puts a value at a path such as `entries[0].value`; what is on the way must be there, but for a list of the value alone.
 fn put(input: &mut Value, path: &str, value: Value) {
-    let pointer: String = path.split(['.', '[']).map(|part| format!("/{}", part.trim_end_matches(']'))).collect();
+    if let Some(list) = path.strip_suffix("[0]").filter(|list| input.get(list).is_none()) {
+        return put(input, list, json!([value]));
+    }
+    let pointer: String =
+        path.split(['.', '[']).map(|part| format!("/{}", part.trim_end_matches(']'))).collect();
     let (inside, last) = pointer.rsplit_once('/').unwrap();
     match input.pointer_mut(inside) {
         Some(Value::Array(list)) => list[last.parse::<usize>().unwrap()] = value,
@@ -70,23 +87,29 @@ impl Case {
         self
     }
 
-    /// While `x` holds the task `x`.
-    pub fn held(mut self) -> Case {
-        self.held = true;
+    /// While `x` holds the task `x`, whose token goes to this place of the input.
+    pub fn held(mut self, token: &'static str) -> Case {
+        self.held = Some(token);
+        self
+    }
+
+    /// With these inputs as a whole: the field that the refusal names is not one of them.
+    pub fn of(mut self, fits: Value, past: Value) -> Case {
+        (self.fits, self.past) = (fits, past);
         self
     }
 
     /// The refusal's words for the limit (`limit_name`), when it is one.
     pub fn try_out(&self) -> Result<Refused, String> {
         let hub = stage::open(&self.config);
-        let token = furnish(&hub, self.held);
+        let token = furnish(&hub, self.held.is_some());
         for (name, input) in &self.before {
             call(&hub, name, input).map_err(|error| format!("{name} before it: {error:?}"))?;
         }
         let with_token = |input: &Value| {
             let mut input = input.clone();
-            if self.held {
-                input["token"] = json!(token);
+            if let Some(place) = self.held {
+                put(&mut input, place, json!(token));
             }
             input
         };
@@ -111,7 +134,9 @@ impl Case {
             return Err(format!("past it was refused with {error:?}"));
         }
         match call(&hub, self.call, &with_token(&self.fits)) {
-            Err(error) if is_of_input(&error) => return Err(format!("what just fits was refused: {error:?}")),
+            Err(error) if is_of_input(&error) => {
+                return Err(format!("what just fits was refused: {error:?}"));
+            }
             _ => {}
         }
         hub.check().map_err(|error| error.to_string())?;

@@ -31,7 +31,10 @@ pub fn furnish(hub: &Hub, held: bool) -> u64 {
     put("agent.register", json!({"name": "x"}));
     put("agent.register", json!({"name": "y"}));
     put("task.create", json!({"creator_id": "x", "title": "x", "task_id": "x"}));
-    put("message.send", json!({"sender_id": "y", "recipients": "x", "content": "x", "message_id": "x", "thread_id": "x"}));
+    put(
+        "message.send",
+        json!({"sender_id": "y", "recipients": "x", "content": "x", "message_id": "x", "thread_id": "x"}),
+    );
     put("memory.set", json!({"key": "x", "value": 1}));
     put("consumer.open", json!({"name": "x"}));
     if !held {
