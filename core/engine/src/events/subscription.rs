@@ -152,11 +152,11 @@ impl Subscription {
             told_at: Instant::now(),
         };
         core.listen();
-        if let Some(after) = after.filter(|after| *after > from) {
-            if let Err(error) = core.storage.read(|reader| log::check_reached(reader.db, "after", after)) {
-                subscription.close();
-                return Err(error);
-            }
+        if let Some(after) = after.filter(|after| *after > from)
+            && let Err(error) = core.storage.read(|reader| log::check_reached(reader.db, "after", after))
+        {
+            subscription.close();
+            return Err(error);
         }
         Ok(subscription)
     }

@@ -52,8 +52,11 @@ fn sample(schema: &Value, definitions: &Value) -> Value {
     }
 }
 
-/// The least input of each operation, and its fields with the kinds of values that they take.
-fn operations() -> Vec<(&'static str, Map<String, Value>, BTreeMap<String, Vec<String>>)> {
+/// An operation, the least that it takes, and its fields with the kinds of values that they take.
+type Fields = (&'static str, Map<String, Value>, BTreeMap<String, Vec<String>>);
+
+/// Every operation with its fields.
+fn operations() -> Vec<Fields> {
     let read = |operation: &'static folkmoot_engine::operations::Operation| {
         let schema = Value::from((operation.input_schema)());
         let definitions = &schema["$defs"];
