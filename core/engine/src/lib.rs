@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod hub;
 pub mod id;
+pub mod input;
 pub mod json;
 pub(crate) mod keeper;
 pub mod leases;
