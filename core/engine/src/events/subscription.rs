@@ -23,15 +23,6 @@ use crate::principal::Principal;
 const POSITION_AFTER: Duration = Duration::from_secs(5);
 const POSITION_EVERY: u64 = 1_000;
 
-/// Refuses to go on after what has not happened yet.
-pub(crate) fn check_after(core: &Core, after: u64) -> Result<()> {
-    let head = core.storage.read(|reader| log::head(reader.db))?.seq;
-    if after > head {
-        return Err(Error::invalid("after", after, format_args!("must be at most the newest seq, {head}")));
-    }
-    Ok(())
-}
-
 /// What a subscription gives.
 #[derive(Debug, Clone)]
 pub enum Item {
@@ -161,8 +152,11 @@ impl Subscription {
             told_at: Instant::now(),
         };
         core.listen();
-        if let Some(after) = after.filter(|after| *after > from) {
-            check_after(core, after).inspect_err(|_| subscription.close())?;
+        if let Some(after) = after.filter(|after| *after > from)
+            && let Err(error) = core.storage.read(|reader| log::check_reached(reader.db, "after", after))
+        {
+            subscription.close();
+            return Err(error);
         }
         Ok(subscription)
     }

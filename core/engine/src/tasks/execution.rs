@@ -35,9 +35,10 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::events::event::Event;
 use crate::events::filter::Filter;
-use crate::events::subscription::{Item, Subscription, check_after};
+use crate::events::subscription::{Item, Subscription};
 use crate::hub::Check;
 use crate::json::Json;
+use crate::log;
 use crate::messages::Message;
 use crate::principal::Principal;
 
@@ -196,7 +197,7 @@ impl Execution {
             .read(|reader| tables::get(reader.db, task_id))?
             .ok_or_else(|| TaskError::Unknown(task_id.to_owned()))?;
         if let Some(after) = after {
-            check_after(core, after)?;
+            core.storage.read(|reader| log::check_reached(reader.db, "after", after))?;
         }
         let root = task.root_id.clone().unwrap_or_else(|| task_id.to_owned());
         let filter = Filter { execution_id: Some(root), ..Filter::default() };
