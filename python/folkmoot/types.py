@@ -646,7 +646,7 @@ class HistoryPage(Record):
     at_end: bool
     """Whether the newest message is among them, or was before."""
 
-    omitted: int
+    left_out: int
     """Without `after`: how many older messages there are."""
 
 
@@ -1414,7 +1414,7 @@ class SessionView(Record):
     messages: list[Message]
     """Its newest messages, the oldest of them first."""
 
-    omitted: int
+    left_out: int
     """How many older messages there are than those shown."""
 
     position: int
@@ -1987,7 +1987,7 @@ HistoryPage._shape = {
     "messages": [Message],
     "position": None,
     "at_end": None,
-    "omitted": None,
+    "left_out": None,
 }
 HubStats._shape = {
     "agents": None,
@@ -2243,7 +2243,7 @@ SessionView._shape = {
     "clients": None,
     "counts": SessionCounts,
     "messages": [Message],
-    "omitted": None,
+    "left_out": None,
     "position": None,
     "ended_at": None,
     "name": None,

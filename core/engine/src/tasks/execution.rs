@@ -96,7 +96,7 @@ pub struct MessageUpdate {
     pub execution_id: String,
     /// The message as it was sent; its `seq` is that of the event.
     #[serde(flatten)]
-    pub message: Message,
+    pub message: Box<Message>,
 }
 
 /// The end of a task that is done.
@@ -296,7 +296,7 @@ impl Execution {
         if event.seq <= self.after || !self.belongs(task_id)? {
             return Ok(());
         }
-        let message = read(event)?;
+        let message = Box::new(read(event)?);
         self.waiting.push_back(ExecutionUpdate::Message(MessageUpdate {
             execution_id: self.task_id.clone(),
             message,
