@@ -25,8 +25,8 @@ from ._subscription_async import AsyncSubscription
 from .types import Entry
 
 if TYPE_CHECKING:
-    from ._hooks_async import LoopDesk
     from ._agent_async import AsyncAgent
+    from ._hooks_async import LoopDesk
 
 
 class Memory(_Memory):

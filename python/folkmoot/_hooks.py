@@ -1,7 +1,7 @@
 """Hooks and plug-ins: functions of the program that the hub calls.
 
-Threads of the engine never call into Python: a question to a hook is left at a desk. At the desk of a `Hub` threads of
-Python wait for it; the desk of an `AsyncHub` rings for the event loop on which the hook was registered.
+Threads of the engine never call into Python: a question to a hook is left at a desk. At the desk of a `Hub`
+threads of Python wait for it; the desk of an `AsyncHub` rings for the event loop that registered the hook.
 """
 
 from __future__ import annotations
@@ -123,16 +123,16 @@ class Hooking:
         """Has a function asked before operations: it may refuse them or change their input.
 
         It lets a call pass by returning None, changes its input by returning another dict, and refuses it by
-        raising `Refusal`. Hooks are asked in the order of their registration and bind this process only; they go
-        with this hub.
+        raising `Refusal`. Hooks are asked in the order of their registration and bind this process only; they
+        go with this hub.
 
         Args:
             operations: ``"task.create"``, ``"task.*"`` or ``"*"``.
             function: Given a `Request`.
             name: Its name, one of a kind in the process; the function's own when left out.
             timeout: Seconds that it may take.
-            on_error: What becomes of the call when the function fails or is not done in time: ``"allow"`` or, for
-                hooks that guard something, ``"refuse"``.
+            on_error: What becomes of the call when the function fails or is not done in time: ``"allow"`` or,
+                for hooks that guard something, ``"refuse"``.
 
         Raises:
             AlreadyExistsError: The name is taken.
@@ -176,7 +176,7 @@ class Hooking:
         """Has a function give figures; subscribers of ``metric.collected`` in this process hear them.
 
         Args:
-            function: Answers a list of dicts with ``name``, ``value`` and, if need be, ``labels``, ``source``, ``time``.
+            function: Answers a list of dicts with ``name`` and ``value``; also ``labels``, ``source``, ``time``.
             name: Its name; the function's own when left out.
             interval: Seconds from one call to the next.
             timeout: Seconds that it may take.
@@ -261,7 +261,7 @@ def failed(asked: _native.Asked, error: BaseException) -> None:
 
 
 class ThreadDesk:
-    """The desk of a hub for threads. They are started as questions come, at most as many as are needed at once."""
+    """The desk of a hub for threads, which are started as questions come."""
 
     def __init__(self, hub: object) -> None:
         self.native = _native.Desk()

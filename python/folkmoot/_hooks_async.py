@@ -1,4 +1,4 @@
-"""Hooks that an event loop runs: each question becomes a task of the loop on which the hook was registered."""
+"""Hooks that an event loop runs: each question becomes a task of the loop that registered the hook."""
 
 from __future__ import annotations
 

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"```python\n(.*?)```", re.S)
-GUIDES = [path for path in sorted((ROOT / "docs" / "guides").glob("*.md")) if BLOCK.search(path.read_text("utf-8"))]
+GUIDES = [
+    path for path in sorted((ROOT / "docs" / "guides").glob("*.md")) if BLOCK.search(path.read_text("utf-8"))
+]
 
 SHOWN = {
     "two_agents": [

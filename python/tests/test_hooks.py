@@ -94,7 +94,9 @@ def test_what_has_no_place_in_json_is_a_failure_of_the_hook(hub: Hub) -> None:
 
 def test_a_hook_that_hangs_is_given_up(hub: Hub) -> None:
     let_go = threading.Event()
-    hub.before("task.create", lambda _: let_go.wait(30) and None, name="hangs", timeout=0.1, on_error="refuse")
+    hub.before(
+        "task.create", lambda _: let_go.wait(30) and None, name="hangs", timeout=0.1, on_error="refuse"
+    )
     with pytest.raises(NotAllowedError, match=r"no answer within 0\.1 seconds"):
         hub.tasks.create("ana", "late")
     hub.memory.set("k", 1)
@@ -119,7 +121,11 @@ def test_a_hook_may_call_the_hub_but_not_itself_without_end(hub: Hub) -> None:
 
 def test_many_threads_are_hooked_at_once(hub: Hub) -> None:
     together = threading.Barrier(6)
-    hub.before("memory.set", lambda _: together.wait(20) and None, name="meets", timeout=30, on_error="refuse")
+
+    def meet(_: Request) -> None:
+        together.wait(20)
+
+    hub.before("memory.set", meet, timeout=30, on_error="refuse")
     threads = [threading.Thread(target=hub.memory.set, args=(f"k/{n}", n)) for n in range(6)]
     for thread in threads:
         thread.start()

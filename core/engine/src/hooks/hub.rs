@@ -58,7 +58,7 @@ impl Hub {
         hook: Hook,
         f: impl Fn(&Arc<Event>) -> Result<()> + Send + Sync + 'static,
     ) -> Result<()> {
-        let run = move |ask: &Ask| ask.event().map_or(Ok(()), |event| f(event)).map(|()| Reply::Nothing);
+        let run = move |ask: &Ask| ask.event().map_or(Ok(()), &f).map(|()| Reply::Nothing);
         self.hook_here(Hook { point: Point::After, ..hook }, run)
     }
 
