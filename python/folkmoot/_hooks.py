@@ -176,7 +176,7 @@ class Hooking:
         """Has a function give figures; subscribers of ``metric.collected`` in this process hear them.
 
         Args:
-            function: Answers a list of dicts with ``name`` and ``value``; also ``labels``, ``source``, ``time``.
+            function: Answers dicts with ``name`` and ``value``; if need be ``labels``, ``source``, ``time``.
             name: Its name; the function's own when left out.
             interval: Seconds from one call to the next.
             timeout: Seconds that it may take.

@@ -134,7 +134,7 @@ impl HubConfig {
                 return Err(unknown_key(key, value, known.keys()));
             }
         }
-        let config: HubConfig = crate::json::read_input(value.to_string().as_bytes())?;
+        let config: HubConfig = crate::input::read_input(value.to_string().as_bytes())?;
         config.check()?;
         Ok(config)
     }

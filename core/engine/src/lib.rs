@@ -16,6 +16,7 @@ pub mod events;
 pub mod hooks;
 pub mod hub;
 pub mod id;
+pub mod input;
 pub mod json;
 pub(crate) mod keeper;
 pub mod leases;

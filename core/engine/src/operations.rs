@@ -13,7 +13,7 @@ use schemars::generate::SchemaSettings;
 use crate::core::Core;
 use crate::error::{Code, Error, Result};
 use crate::hub::{Check, Operate, Scope};
-use crate::json::read_input;
+use crate::input::read_input;
 use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
 use crate::principal::Principal;
 use crate::{agents, events, memory, messages, tasks};

@@ -32,7 +32,7 @@ pub struct Read {
     #[serde(default)]
     pub after: Option<u64>,
     /// Which events.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub filter: Option<Filter>,
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
@@ -72,16 +72,12 @@ impl Compose for Read {
 
     fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<EventPage> {
         let filter = self.filter.unwrap_or_default();
-        filter.check()?;
+        filter.check().map_err(|error| error.within("filter"))?;
         let limit = lists::page_size(self.limit)?;
-        read_page(
-            scope.core,
-            scope.by,
-            &filter,
-            self.after.unwrap_or(0),
-            limit,
-            Budget::new(self.max_tokens)?,
-        )
+        let budget = Budget::new(self.max_tokens)?;
+        let after = self.after.unwrap_or(0);
+        scope.core.storage.read_one(|reader| log::check_reached(reader.db, "after", after))?;
+        read_page(scope.core, scope.by, &filter, after, limit, budget)
     }
 }
 

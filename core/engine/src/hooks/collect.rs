@@ -16,7 +16,7 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::events::event::Event;
 use crate::id;
-use crate::json::read_input;
+use crate::input::read_input;
 use crate::principal::Principal;
 
 /// The kind of the frame that carries the figures of a collector. It has no `seq` and stays in its process.

@@ -61,18 +61,15 @@ impl Right {
 }
 
 impl Access {
-    pub(crate) fn check(&self, field: &str) -> Result<()> {
+    /// Refuses lists that are too long or hold what is no name. `place` is put before the names of the lists.
+    pub(crate) fn check(&self, place: &str) -> Result<()> {
         for (name, list) in [("read", &self.read), ("write", &self.write)] {
+            let field = format!("{place}{name}");
             let list = list.as_deref().unwrap_or_default();
             if list.len() > 1_000 {
-                return Err(Error::field_limit(
-                    &format!("{field}.{name}"),
-                    "names in a rule",
-                    1_000,
-                    list.len() as u64,
-                ));
+                return Err(Error::field_limit(&field, "names in a rule", 1_000, list.len() as u64));
             }
-            id::check_names(&format!("{field}.{name}"), list)?;
+            id::check_names(&field, list)?;
         }
         Ok(())
     }
@@ -213,11 +210,9 @@ impl Change for SetAccess {
     type Output = AccessSet;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<AccessSet> {
-        if !self.prefix.is_empty() {
-            id::check_name("prefix", &self.prefix)?;
-        }
+        super::queries::check_prefix(&self.prefix)?;
         let access = Access { read: self.read.clone(), write: self.write.clone() };
-        access.check("access")?;
+        access.check("")?;
         if cx.by.agent_id().is_some() {
             return Err(Error::not_allowed(format!("{} may not set access rules", cx.by))
                 .hint("the process that opened the hub, or an operator, sets them"));

@@ -281,7 +281,7 @@ impl Change for Acknowledge {
         }
         let (most, known) = (cx.config.max_items, message.acknowledged_by.len() as u64);
         if known >= most {
-            return Err(Error::limit("acknowledgements of a message", most, known + 1));
+            return Err(Error::field_limit("agent_id", "acknowledgements of a message", most, known + 1));
         }
         message.acknowledged_by.push(self.agent_id.clone());
         inbox::mark(cx, &self.agent_id, &[message.seq])?;
