@@ -31,6 +31,7 @@ pub mod principal;
 pub(crate) mod retention;
 pub mod seams;
 pub(crate) mod search;
+pub mod sessions;
 pub mod storage;
 pub mod tasks;
 

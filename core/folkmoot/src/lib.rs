@@ -37,6 +37,7 @@
 //! | opening, calling, subscribing | [`Hub`], [`HubConfig`], [`Subscription`], [`Filter`] |
 //! | who takes part and what each is doing | [`agents`] |
 //! | what they say | [`messages`]: send, inbox, ask, threads |
+//! | working together in a session | [`sessions`]: channels, shared state, decisions, rules |
 //! | shared work | [`tasks`]: create, claim, progress, complete |
 //! | shared memory | [`memory`]: versions, compare-and-set, access |
 //! | your own events, the log, durable consumers | [`events`] |
@@ -52,7 +53,7 @@ pub use folkmoot_engine::{
 };
 pub use folkmoot_engine::{
     agents, check, clock, config, error, events, hooks, hub, json, memory, messages, operations, principal,
-    tasks,
+    sessions, tasks,
 };
 
 /// The guides' Rust runs as tests.
