@@ -29,6 +29,7 @@ from ._errors import (
     UnavailableError,
 )
 from ._execution import Execution, Update
+from ._hooks import Hook, Refusal, Request
 from ._hub import Hub
 from ._native import __version__
 from ._records import Event, Position, Record
@@ -57,6 +58,7 @@ __all__ = [
     "FolkmootError",
     "ForkedProcessError",
     "Gap",
+    "Hook",
     "Hub",
     "InternalError",
     "InvalidInputError",
@@ -66,6 +68,8 @@ __all__ = [
     "NotFoundError",
     "Position",
     "Record",
+    "Refusal",
+    "Request",
     "StorageError",
     "Subscription",
     "UnauthenticatedError",
