@@ -20,6 +20,8 @@ pub struct Decide<'a> {
     pub db: &'a Connection,
     /// The wall clock at the start of the batch.
     pub now: Time,
+    /// The same without its jumps: deadlines are set and judged by it.
+    pub steady: Time,
     /// The boot clock, by which leases are judged.
     pub boot: std::time::Duration,
     /// On whose behalf.

@@ -140,7 +140,7 @@ impl Claimer {
         let reserved_for_other = task.agent_id.as_ref().is_some_and(|other| *other != self.agent_id);
         if task.status != TaskStatus::Ready
             || reserved_for_other
-            || task.retry_at.is_some_and(|at| at > cx.now)
+            || task.retry_at.is_some_and(|at| at > cx.steady)
         {
             return Err(TaskError::WrongState { verb: "claimed", current: Box::new(task) }.into());
         }

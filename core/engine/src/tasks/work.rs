@@ -412,7 +412,7 @@ pub(crate) fn fail(
         if again == RETRYING {
             let wait = (cx.config.retry_seconds * 2f64.powi(attempts.saturating_sub(1).min(30) as i32))
                 .min(LONGEST_RETRY);
-            task.retry_at = (wait > 0.0).then(|| cx.now.plus_seconds(wait));
+            task.retry_at = (wait > 0.0).then(|| cx.steady.plus_seconds(wait));
         }
         task.updated_at = cx.now;
         changes::emit(cx, again, task.clone());
