@@ -399,6 +399,7 @@ impl Change for LeaveAll {
             let (agent, presence) = known(cx, agent_id)?;
             go_offline(cx, &agent, presence, "closed")?;
         }
+        crate::sessions::clients::let_go(cx.db, cx.holder)?;
         cx.db.prepare_cached("DELETE FROM holder WHERE holder = ?1")?.execute([cx.holder])?;
         Ok(held.len())
     }

@@ -197,6 +197,8 @@ pub struct Stats {
     pub agents: BTreeMap<String, u64>,
     /// Tasks by status.
     pub tasks: BTreeMap<String, u64>,
+    /// Sessions by state.
+    pub sessions: BTreeMap<String, u64>,
     /// Messages.
     pub messages: u64,
     /// Keys of memory that are there.
@@ -227,6 +229,7 @@ impl Compose for HubStats {
             Ok(Stats {
                 agents: counts("SELECT status, count(*) FROM presence GROUP BY status")?,
                 tasks: counts("SELECT status, count(*) FROM task GROUP BY status")?,
+                sessions: counts("SELECT state, count(*) FROM session GROUP BY state")?,
                 messages: one("SELECT count(*) FROM message")?,
                 memory_keys: one("SELECT count(*) FROM memory m WHERE gone = 0
                      AND version = (SELECT max(version) FROM memory WHERE key = m.key)")?,
