@@ -108,7 +108,7 @@ pub trait Relax:
 }
 
 fn parse_change<C: Change>(input: &[u8]) -> Result<Box<dyn Command>> {
-    Ok(Box::new(Pending::new(read_input::<C>(input)?)))
+    Ok(Box::new(Pending::for_json(read_input::<C>(input)?)))
 }
 
 fn run_query<Q: Query>(core: &Arc<Core>, by: &Principal, input: &[u8]) -> Result<Vec<u8>> {

@@ -148,6 +148,8 @@ pub struct Draft {
     pub place: Place,
     /// What it says.
     pub body: Box<dyn Body>,
+    /// Whether the command answers just what the event says.
+    pub answers: bool,
 }
 
 /// Encodes a serializable body; the only way that can fail is a defect.

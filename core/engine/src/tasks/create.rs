@@ -1,11 +1,12 @@
 //! Making tasks.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::changes::Changes;
+use super::changes::{self, Changes};
 use super::events::CREATED;
 use super::queries::Tasks;
 use super::{OnDependencyFailure, Task, TaskError, TaskStatus, tables};
@@ -80,7 +81,7 @@ impl Change for Create {
     type Output = Task;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Task> {
-        let draft = Draft { creator_id: &self.creator_id, task: self.fields() };
+        let draft = Draft { creator_id: &self.creator_id, task: Cow::Owned(self.fields()) };
         let mut made = create(cx, &[draft], "")?;
         made.pop().ok_or_else(|| Error::internal("a task was not made"))
     }
@@ -179,7 +180,7 @@ impl Change for CreateMany {
         let drafts: Vec<Draft<'_>> = self
             .tasks
             .iter()
-            .map(|task| Draft { creator_id: &self.creator_id, task: task.clone() })
+            .map(|task| Draft { creator_id: &self.creator_id, task: Cow::Borrowed(task) })
             .collect();
         Ok(Tasks { tasks: create(cx, &drafts, "tasks")?, next_cursor: None })
     }
@@ -191,7 +192,7 @@ impl Change for CreateMany {
 
 struct Draft<'a> {
     creator_id: &'a str,
-    task: NewTask,
+    task: Cow<'a, NewTask>,
 }
 
 /// Makes these tasks together. `list` is the name of the field that holds them, empty for a single one.
@@ -211,14 +212,15 @@ fn create(cx: &mut Decide<'_>, drafts: &[Draft<'_>], list: &str) -> Result<Vec<T
     }
     check_circles(&tasks)?;
     drop(ids);
-    propose(cx, tasks)
+    propose(cx, tasks, list.is_empty())
 }
 
-fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>) -> Result<Vec<Task>> {
+fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>, single: bool) -> Result<Vec<Task>> {
     if tasks.iter().all(|task| task.depends_on.is_empty()) {
         for task in &mut tasks {
             task.created_seq = cx.upcoming_seq();
-            super::changes::emit(cx, CREATED, task.clone());
+            let propose = if single { changes::answer } else { changes::emit };
+            propose(cx, CREATED, task.clone());
         }
         return Ok(tasks);
     }
