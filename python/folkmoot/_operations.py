@@ -87,6 +87,7 @@ class Agents:
         capability: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         role: str | None = None,
         status: Literal["active", "idle", "error", "offline"] | None = None,
         type: str | None = None,
@@ -97,6 +98,7 @@ class Agents:
             capability: Only those that can do this.
             cursor: The `next_cursor` of the page before.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
             role: Only those with this role.
             status: Only those with this status.
             type: Only those of this type.
@@ -114,6 +116,8 @@ class Agents:
             given["cursor"] = cursor
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if role is not None:
             given["role"] = role
         if status is not None:
@@ -271,12 +275,14 @@ class Presence:
         *,
         cursor: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
     ) -> t.PresenceList:
         """Lists the presence of every agent.
 
         Args:
             cursor: The `next_cursor` of the page before.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
 
         Returns:
             Answer of `presence.list`.
@@ -289,6 +295,8 @@ class Presence:
             given["cursor"] = cursor
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         return self._call("presence.list", given)
 
     def get(
@@ -344,7 +352,8 @@ class Tasks:
         Args:
             creator_id: Who makes it.
             title: A line that says what it is, 1 to 1,000 bytes.
-            assign_to: The agent it is reserved for.
+            assign_to: The agent it is reserved for; `auto` lets the engine choose, now or as soon as someone
+                can take it.
             depends_on: Tasks that must complete first.
             description: More about it, at most 64 KiB.
             due_date: When it should be done.
@@ -450,11 +459,12 @@ class Tasks:
         cursor: str | None = None,
         dead_letter: bool | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         parent_id: str | None = None,
         requires: str | None = None,
         session_id: str | None = None,
         status: Literal["blocked", "ready", "claimed", "in_progress", "completed", "failed", "cancelled"] | None = None,
-    ) -> t.Tasks:
+    ) -> t.TaskPage:
         """Lists tasks, newest first.
 
         Args:
@@ -463,13 +473,14 @@ class Tasks:
             cursor: The `next_cursor` of the page before.
             dead_letter: Only those that failed for want of attempts.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
             parent_id: Only the parts of this task.
             requires: Only those that require this.
             session_id: Only those of this session.
             status: Only those that stand here.
 
         Returns:
-            Some tasks.
+            A page of tasks.
 
         Raises:
             InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
@@ -485,6 +496,8 @@ class Tasks:
             given["dead_letter"] = dead_letter
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if parent_id is not None:
             given["parent_id"] = parent_id
         if requires is not None:
@@ -499,12 +512,15 @@ class Tasks:
         self,
         *,
         limit: int | None = None,
+        max_tokens: int | None = None,
         session_id: str | None = None,
     ) -> t.Columns:
         """Shows tasks in columns by status.
 
         Args:
             limit: At most this many of each column, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest of each column in
+                turn, as many as fit.
             session_id: Only tasks of this session.
 
         Returns:
@@ -516,6 +532,8 @@ class Tasks:
         given: dict[str, Any] = {}
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if session_id is not None:
             given["session_id"] = session_id
         return self._call("task.board", given)
@@ -523,11 +541,15 @@ class Tasks:
     def history(
         self,
         task_id: str,
+        *,
+        max_tokens: int | None = None,
     ) -> t.TaskHistory:
         """Shows who held a task when, and what it logged.
 
         Args:
             task_id: The task.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest steps and lines
+                that fit.
 
         Returns:
             Who held a task when, and what it logged.
@@ -536,7 +558,10 @@ class Tasks:
             NotFoundError, InvalidInputError, LimitExceededError, UnavailableError, StorageError,
             InternalError.
         """
-        return self._call("task.history", {"task_id": task_id})
+        given: dict[str, Any] = {"task_id": task_id}
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
+        return self._call("task.history", given)
 
     def claim(
         self,
@@ -855,11 +880,12 @@ class Tasks:
         agent_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> t.Task:
-        """Reserves a task for an agent, or takes the reservation away.
+        """Reserves a task for an agent, lets the engine choose one (`auto`), or takes the reservation away.
 
         Args:
             task_id: The task; must be blocked or ready.
-            agent_id: The agent it is to be reserved for; null takes a reservation away.
+            agent_id: The agent it is to be reserved for; `auto` lets the engine choose, null takes a
+                reservation away.
             idempotency_key: A repeated call with this key gets the first one's answer.
 
         Returns:
@@ -935,6 +961,32 @@ class Tasks:
         if title is not None:
             given["title"] = title
         return self._call("task.update", given)
+
+    def rebalance(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        limit: int | None = None,
+    ) -> t.Rebalanced:
+        """Moves work that nobody has begun from agents with more than their load, or offline, to those with
+        room.
+
+        Args:
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            limit: At most this many tasks are moved, 1 to 1,000; 100 when left out.
+
+        Returns:
+            Answer of `task.rebalance`.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if limit is not None:
+            given["limit"] = limit
+        return self._call("task.rebalance", given)
 
     def wait(
         self,
@@ -1047,12 +1099,14 @@ class Memory:
         keys: Sequence[str],
         *,
         agent_id: str | None = None,
+        max_tokens: int | None = None,
     ) -> t.MemoryMany:
         """Gets many keys at once; those that are not there come back as null.
 
         Args:
             keys: The keys, at most 1,000.
             agent_id: Who reads.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
 
         Returns:
             Answer of `memory.get_many`.
@@ -1064,6 +1118,8 @@ class Memory:
         given: dict[str, Any] = {"keys": keys}
         if agent_id is not None:
             given["agent_id"] = agent_id
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         return self._call("memory.get_many", given)
 
     def set_many(
@@ -1129,6 +1185,7 @@ class Memory:
         agent_id: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         prefix: str | None = None,
     ) -> t.MemoryPage:
         """Lists keys with their newest values, by prefix.
@@ -1137,6 +1194,7 @@ class Memory:
             agent_id: Who reads; keys that this agent may not read are left out.
             cursor: The `next_cursor` of the page before.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
             prefix: The start of the keys; all keys when left out.
 
         Returns:
@@ -1152,6 +1210,8 @@ class Memory:
             given["cursor"] = cursor
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if prefix is not None:
             given["prefix"] = prefix
         return self._call("memory.list", given)
@@ -1162,6 +1222,7 @@ class Memory:
         *,
         agent_id: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
     ) -> t.MemoryVersions:
         """Lists the versions of a key, newest first.
 
@@ -1169,6 +1230,7 @@ class Memory:
             key: The key.
             agent_id: Who reads.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
 
         Returns:
             Versions of one key.
@@ -1182,6 +1244,8 @@ class Memory:
             given["agent_id"] = agent_id
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         return self._call("memory.history", given)
 
     def diff(
@@ -1218,6 +1282,7 @@ class Memory:
         *,
         agent_id: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         prefix: str | None = None,
     ) -> t.MemoryFound:
         """Finds keys by words in the key or its value.
@@ -1226,6 +1291,7 @@ class Memory:
             query: Words that must all be there; `word*` for beginnings.
             agent_id: Who reads; keys that this agent may not read are left out.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the best that fit.
             prefix: The start of the keys to look at.
 
         Returns:
@@ -1239,6 +1305,8 @@ class Memory:
             given["agent_id"] = agent_id
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if prefix is not None:
             given["prefix"] = prefix
         return self._call("memory.search", given)
@@ -2064,6 +2132,7 @@ class Events:
         after: int | None = None,
         filter: Mapping[str, Any] | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
     ) -> t.EventPage:
         """Reads the log from after a `seq`, with a filter.
 
@@ -2071,6 +2140,7 @@ class Events:
             after: Events after this `seq`; from the start when left out.
             filter: Which events.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
 
         Returns:
             A page of the log.
@@ -2085,6 +2155,8 @@ class Events:
             given["filter"] = filter
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         return self._call("event.read", given)
 
 
@@ -2134,6 +2206,7 @@ class Consumers:
         name: str,
         *,
         limit: int | None = None,
+        max_tokens: int | None = None,
         wait_seconds: float | None = None,
     ) -> t.EventPage:
         """Reads what a consumer has not acknowledged yet; waits for it when asked to.
@@ -2141,6 +2214,7 @@ class Consumers:
         Args:
             name: The consumer.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
             wait_seconds: Seconds to wait for the first event when there is none, at most 3,600.
 
         Returns:
@@ -2153,6 +2227,8 @@ class Consumers:
         given: dict[str, Any] = {"name": name}
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if wait_seconds is not None:
             given["wait_seconds"] = wait_seconds
         return self._call("consumer.read", given)

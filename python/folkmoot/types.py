@@ -16,9 +16,11 @@ __all__ = [
     "AgentView",
     "AnswerTimes",
     "Asked",
+    "Assignment",
     "Attachment",
     "Beaten",
     "Bucket",
+    "Candidate",
     "Column",
     "Columns",
     "Consumer",
@@ -31,6 +33,7 @@ __all__ = [
     "HubStats",
     "InboxPage",
     "LastChange",
+    "LeftOut",
     "Location",
     "LogLine",
     "Mark",
@@ -44,18 +47,22 @@ __all__ = [
     "MessageFound",
     "MessageHit",
     "MessagePage",
+    "Move",
     "Participant",
     "Performance",
     "Presence",
     "PresenceList",
     "PublishedEvent",
     "Reaction",
+    "Rebalanced",
     "Renewed",
     "StatsOf",
     "StatusOf",
+    "Stay",
     "Step",
     "Task",
     "TaskHistory",
+    "TaskPage",
     "Tasks",
     "ThreadPage",
     "TypeStats",
@@ -123,6 +130,9 @@ class AgentPage(Record):
 
     agents: list[AgentView]
     """The agents, in the order of their ids."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
@@ -194,6 +204,27 @@ class Asked(Record):
     """The first answer; null when the time was up. One that comes later is in the inbox."""
 
 
+class Assignment(Record):
+    """Whom the engine chose for a task, and why."""
+
+    __slots__ = ()
+
+    at: str
+    """When."""
+
+    reason: str
+    """Why, in a sentence."""
+
+    candidates: list[Candidate]
+    """Who could take it, the best first; at most 10."""
+
+    left_out: list[LeftOut]
+    """Who could not, and why; at most 10, those who come nearest to it first."""
+
+    agent_id: str | None
+    """The agent; null when nobody can take the task now."""
+
+
 class Attachment(Record):
     """Something that goes with a message, by reference: the hub does not keep it."""
 
@@ -236,6 +267,36 @@ class Bucket(Record):
     """Messages sent in it."""
 
 
+class Candidate(Record):
+    """An agent that can take a task, with the parts of its score."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    score: float
+    """0.5 × `level` + 0.3 × `room` + 0.2 × `success`."""
+
+    level: float
+    """The mean of its levels in what is required, 0 to 1; 1 when nothing is."""
+
+    room: float
+    """The part of `max_load` that is free, 0 to 1."""
+
+    success: float
+    """Of its newest 50 tasks that ended: (done + 1) / (all + 1)."""
+
+    load: int
+    """Tasks that it holds and that are reserved for it."""
+
+    max_load: int
+    """How many tasks it takes at once."""
+
+    failed_before: bool
+    """Whether it failed this task before: then it comes after those who did not."""
+
+
 class Column(Record):
     """One column of a board."""
 
@@ -261,6 +322,9 @@ class Columns(Record):
 
     total: int
     """How many tasks there are in all."""
+
+    left_out: int
+    """How many of the newest were left out for `max_tokens`."""
 
 
 class Consumer(Record):
@@ -379,6 +443,9 @@ class EventPage(Record):
     events: list[Event]
     """The events, oldest first."""
 
+    left_out: int
+    """How many of the page were left out for `max_tokens`; reading on from `position` gives them."""
+
     position: int
     """The last `seq` that was looked at: read on with `after` this."""
 
@@ -463,7 +530,7 @@ class InboxPage(Record):
     unread: int
     """How many are unread in all; counted up to 1,000 past the page."""
 
-    omitted: int
+    left_out: int
     """How many of the page were left out for `max_tokens`. They stay as they are, read or unread."""
 
 
@@ -483,6 +550,21 @@ class LastChange(Record):
 
     reaction: str | None
     """The reaction that was given or taken back."""
+
+
+class LeftOut(Record):
+    """An agent that cannot take a task."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    why: Literal["full", "in_error", "offline", "incapable"]
+    """Why."""
+
+    missing: list[str]
+    """The capabilities that it lacks."""
 
 
 class Location(Record):
@@ -544,6 +626,9 @@ class MemoryFound(Record):
     hits: list[MemoryHit]
     """The best first."""
 
+    left_out: int
+    """How many of them were left out for `max_tokens`."""
+
 
 class MemoryHit(Record):
     """One key that was found."""
@@ -565,6 +650,9 @@ class MemoryMany(Record):
     entries: list[Entry | None]
     """One for each key, in the order asked; null where nothing is."""
 
+    left_out: int
+    """How many of the last keys were left out for `max_tokens`: ask for them again."""
+
 
 class MemoryPage(Record):
     """A page of entries."""
@@ -573,6 +661,9 @@ class MemoryPage(Record):
 
     entries: list[Entry]
     """The entries, in the order of their keys."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
@@ -585,6 +676,9 @@ class MemoryVersions(Record):
 
     versions: list[Entry]
     """The versions that are kept, newest first; deletions among them."""
+
+    left_out: int
+    """How many of them were left out for `max_tokens`."""
 
 
 class Message(Record):
@@ -697,7 +791,7 @@ class MessageFound(Record):
     hits: list[MessageHit]
     """The best first."""
 
-    omitted: int
+    left_out: int
     """How many of them were left out for `max_tokens`."""
 
 
@@ -721,11 +815,29 @@ class MessagePage(Record):
     messages: list[Message]
     """The messages, newest first."""
 
-    omitted: int
+    left_out: int
     """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
+
+
+class Move(Record):
+    """A task that was moved."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    from_: str
+    """For whom it was reserved."""
+
+    to: str
+    """For whom it is reserved now."""
+
+    reason: str
+    """Why, in a sentence."""
 
 
 class Participant(Record):
@@ -829,6 +941,9 @@ class PresenceList(Record):
     timestamp: str
     """When this was so."""
 
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
 
@@ -858,6 +973,18 @@ class Reaction(Record):
 
     agents: list[str]
     """The agents, in the order in which they gave it."""
+
+
+class Rebalanced(Record):
+    """Answer of `task.rebalance`."""
+
+    __slots__ = ()
+
+    moved: list[Move]
+    """What was moved, in that order."""
+
+    stayed: list[Stay]
+    """What would have been moved if anyone could take it; at most 100."""
 
 
 class Renewed(Record):
@@ -935,6 +1062,21 @@ class StatusOf(Record):
     """The time of the hub's clock."""
 
 
+class Stay(Record):
+    """A task that could not be moved."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    agent_id: str
+    """For whom it is reserved."""
+
+    reason: str
+    """Why, in a sentence."""
+
+
 class Step(Record):
     """One step in the history of who held a task."""
 
@@ -944,7 +1086,7 @@ class Step(Record):
     """When."""
 
     what: str
-    """`assigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`."""
+    """`assigned`, `unassigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`."""
 
     agent_id: str | None
     """The agent that held it, or for whom it was reserved."""
@@ -1003,6 +1145,12 @@ class Task(Record):
     agent_id: str | None
     """Who holds it, or for whom it is reserved; who held it last once it has ended."""
 
+    assignment: Assignment | None
+    """Whom the engine chose and why, until it is claimed; the history keeps the sentence."""
+
+    auto_assign: bool
+    """Whether the engine chooses its agent (`auto`), anew whenever that agent is gone."""
+
     claimed_at: str | None
     """When it was claimed last."""
 
@@ -1039,11 +1187,17 @@ class Task(Record):
     log: list[LogLine]
     """The newest 100 lines of its log."""
 
+    overdue: bool
+    """Whether its due date passed before it ended, and that was said."""
+
     parent_id: str | None
     """The task it is a part of."""
 
     phase: str | None
     """What is being done, in a word."""
+
+    raised: int
+    """By how much its priority counts as higher, for it has waited long; up to one above all priorities."""
 
     requirements: Any
     """Whatever its agent must know, as a JSON object."""
@@ -1075,6 +1229,24 @@ class TaskHistory(Record):
     log: list[LogLine]
     """The newest 100 lines of its log, oldest first."""
 
+    left_out: int
+    """How many older steps and lines were left out for `max_tokens`."""
+
+
+class TaskPage(Record):
+    """A page of tasks."""
+
+    __slots__ = ()
+
+    tasks: list[Task]
+    """The tasks, newest first."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
 
 class Tasks(Record):
     """Some tasks."""
@@ -1102,7 +1274,7 @@ class ThreadPage(Record):
     message_count: int
     """How many messages it has."""
 
-    omitted: int
+    left_out: int
     """How many older ones were left out, for `limit` or `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
@@ -1179,6 +1351,7 @@ Agent._shape = {
 }
 AgentPage._shape = {
     "agents": [AgentView],
+    "left_out": None,
     "next_cursor": None,
 }
 AgentStats._shape = {
@@ -1203,6 +1376,13 @@ Asked._shape = {
     "question": Message,
     "answer": Message,
 }
+Assignment._shape = {
+    "at": None,
+    "reason": None,
+    "candidates": [Candidate],
+    "left_out": [LeftOut],
+    "agent_id": None,
+}
 Attachment._shape = {
     "name": None,
     "uri": None,
@@ -1217,6 +1397,16 @@ Bucket._shape = {
     "start": None,
     "count": None,
 }
+Candidate._shape = {
+    "agent_id": None,
+    "score": None,
+    "level": None,
+    "room": None,
+    "success": None,
+    "load": None,
+    "max_load": None,
+    "failed_before": None,
+}
 Column._shape = {
     "status": None,
     "count": None,
@@ -1225,6 +1415,7 @@ Column._shape = {
 Columns._shape = {
     "columns": [Column],
     "total": None,
+    "left_out": None,
 }
 Consumer._shape = {
     "name": None,
@@ -1264,6 +1455,7 @@ Entry._shape = {
 }
 EventPage._shape = {
     "events": [Event],
+    "left_out": None,
     "position": None,
     "at_end": None,
     "gap": Gap,
@@ -1292,13 +1484,18 @@ HubStats._shape = {
 InboxPage._shape = {
     "messages": [Message],
     "unread": None,
-    "omitted": None,
+    "left_out": None,
 }
 LastChange._shape = {
     "what": None,
     "at": None,
     "agent_id": None,
     "reaction": None,
+}
+LeftOut._shape = {
+    "agent_id": None,
+    "why": None,
+    "missing": None,
 }
 Location._shape = {
     "host": None,
@@ -1319,6 +1516,7 @@ Marked._shape = {
 }
 MemoryFound._shape = {
     "hits": [MemoryHit],
+    "left_out": None,
 }
 MemoryHit._shape = {
     "entry": Entry,
@@ -1326,13 +1524,16 @@ MemoryHit._shape = {
 }
 MemoryMany._shape = {
     "entries": [Entry],
+    "left_out": None,
 }
 MemoryPage._shape = {
     "entries": [Entry],
+    "left_out": None,
     "next_cursor": None,
 }
 MemoryVersions._shape = {
     "versions": [Entry],
+    "left_out": None,
 }
 Message._shape = {
     "message_id": None,
@@ -1370,7 +1571,7 @@ Message._shape = {
 }
 MessageFound._shape = {
     "hits": [MessageHit],
-    "omitted": None,
+    "left_out": None,
 }
 MessageHit._shape = {
     "message": Message,
@@ -1378,8 +1579,14 @@ MessageHit._shape = {
 }
 MessagePage._shape = {
     "messages": [Message],
-    "omitted": None,
+    "left_out": None,
     "next_cursor": None,
+}
+Move._shape = {
+    "task_id": None,
+    "from": None,
+    "to": None,
+    "reason": None,
 }
 Participant._shape = {
     "agent_id": None,
@@ -1414,6 +1621,7 @@ Presence._shape = {
 PresenceList._shape = {
     "agents": [Presence],
     "timestamp": None,
+    "left_out": None,
     "next_cursor": None,
 }
 PublishedEvent._shape = {
@@ -1424,6 +1632,10 @@ Reaction._shape = {
     "reaction": None,
     "count": None,
     "agents": None,
+}
+Rebalanced._shape = {
+    "moved": [Move],
+    "stayed": [Stay],
 }
 Renewed._shape = {
     "task_id": None,
@@ -1450,6 +1662,11 @@ StatusOf._shape = {
     "coalesced": None,
     "time": None,
 }
+Stay._shape = {
+    "task_id": None,
+    "agent_id": None,
+    "reason": None,
+}
 Step._shape = {
     "at": None,
     "what": None,
@@ -1472,6 +1689,8 @@ Task._shape = {
     "created_at": None,
     "updated_at": None,
     "agent_id": None,
+    "assignment": Assignment,
+    "auto_assign": None,
     "claimed_at": None,
     "dead_letter": None,
     "depends_on": None,
@@ -1484,8 +1703,10 @@ Task._shape = {
     "history": [Step],
     "lease_seconds": None,
     "log": [LogLine],
+    "overdue": None,
     "parent_id": None,
     "phase": None,
+    "raised": None,
     "requirements": None,
     "requires": None,
     "result": None,
@@ -1496,6 +1717,12 @@ TaskHistory._shape = {
     "task_id": None,
     "steps": [Step],
     "log": [LogLine],
+    "left_out": None,
+}
+TaskPage._shape = {
+    "tasks": [Task],
+    "left_out": None,
+    "next_cursor": None,
 }
 Tasks._shape = {
     "tasks": [Task],
@@ -1505,7 +1732,7 @@ ThreadPage._shape = {
     "thread_id": None,
     "messages": [Message],
     "message_count": None,
-    "omitted": None,
+    "left_out": None,
     "next_cursor": None,
 }
 TypeStats._shape = {
@@ -1539,7 +1766,7 @@ ANSWERS: dict[str, Any] = {
     "task.create": Task,
     "task.create_many": Tasks,
     "task.get": Task,
-    "task.list": Tasks,
+    "task.list": TaskPage,
     "task.board": Columns,
     "task.history": TaskHistory,
     "task.claim": Task,
@@ -1553,6 +1780,7 @@ ANSWERS: dict[str, Any] = {
     "task.cancel": Tasks,
     "task.assign": Task,
     "task.update": Task,
+    "task.rebalance": Rebalanced,
     "task.wait": Waited,
     "memory.set": Entry,
     "memory.get": Entry,

@@ -54,7 +54,7 @@ const TABLES: &[Table] = &[
         key: "task_id",
         seq: "seq",
         columns: "status, open, (SELECT requires FROM reqset r WHERE r.reqset = task.reqset), priority, due, assignee, \
-                  session_id, parent_id, wake_at, token, aside",
+                  session_id, parent_id, wake_at, token, auto, aside",
     },
     Table { name: "dep", key: "task_id || ' ' || depends_on", seq: "seq", columns: "task_id" },
     Table { name: "memory", key: "key", seq: "seq", columns: "version, gone, expires_at, created_by, created_at" },

@@ -44,6 +44,11 @@ pub struct HubConfig {
     pub lease_seconds: f64,
     /// Seconds before a failed task is tried again; doubles with each attempt, up to 300. 0 tries at once.
     pub retry_seconds: f64,
+    /// Seconds that a task stays reserved for an agent that went offline, when a caller named that agent; 0 keeps it for
+    /// ever. What the engine assigned is given on at once.
+    pub reservation_seconds: f64,
+    /// Seconds after which an open task that nobody took counts as one priority higher; 0 turns that off.
+    pub ageing_seconds: f64,
     /// Milliseconds that relaxed updates may wait before they are written.
     pub flush_milliseconds: u64,
     /// How many relaxed updates may wait; past it they are folded together and counted.
@@ -94,6 +99,8 @@ impl Default for HubConfig {
             status_skip_unchanged: false,
             lease_seconds: 60.0,
             retry_seconds: 1.0,
+            reservation_seconds: 300.0,
+            ageing_seconds: 600.0,
             flush_milliseconds: 5,
             relaxed_queue: 100_000,
             write_timeout_seconds: 10.0,
@@ -190,6 +197,8 @@ impl HubConfig {
             ("status_interval_seconds", self.status_interval_seconds, 0.0),
             ("lease_seconds", self.lease_seconds, 0.05),
             ("retry_seconds", self.retry_seconds, 0.0),
+            ("reservation_seconds", self.reservation_seconds, 0.0),
+            ("ageing_seconds", self.ageing_seconds, 0.0),
             ("write_timeout_seconds", self.write_timeout_seconds, 0.01),
             ("retain_days", self.retain_days, 0.0),
             ("retain_pulse_minutes", self.retain_pulse_minutes, 0.0),

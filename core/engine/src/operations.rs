@@ -255,10 +255,12 @@ operations! {
     change Durable "task.release"(tasks::Release) "tasks:write" "POST /tasks/{task_id}/release" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
     /// Calls a task off, with its parts.
     change Durable "task.cancel"(tasks::Cancel) "tasks:write" "POST /tasks/{task_id}/cancel" [NotFound, Conflict, NotAllowed]
-    /// Reserves a task for an agent, or takes the reservation away.
+    /// Reserves a task for an agent, lets the engine choose one (`auto`), or takes the reservation away.
     change Durable "task.assign"(tasks::Assign) "tasks:write" "POST /tasks/{task_id}/assign" [NotFound, Conflict, NotAllowed]
     /// Changes what a task asks for, while nobody holds it.
     change Durable "task.update"(tasks::Update) "tasks:write" "PUT /tasks/{task_id}" [NotFound, Conflict, NotAllowed]
+    /// Moves work that nobody has begun from agents with more than their load, or offline, to those with room.
+    change Durable "task.rebalance"(tasks::Rebalance) "tasks:write" "POST /tasks/rebalance" []
     /// Waits for a task to end.
     compose Read "task.wait"(tasks::Wait) "tasks:read" "GET /tasks/{task_id}/wait" [NotFound]
 

@@ -121,6 +121,10 @@ impl Change for Register {
         self.check(cx)?;
         let agent_id = self.agent_id.as_deref().unwrap_or(&self.name);
         id::check_name("agent_id", agent_id)?;
+        if agent_id == crate::tasks::assign::AUTO {
+            let must = "must be another word: this one stands for an agent that the engine chooses";
+            return Err(Error::invalid("agent_id", agent_id, must));
+        }
         cx.by.may_act_as("agent_id", agent_id)?;
         let known = tables::profile(cx.db, agent_id)?;
         if known.is_none() {

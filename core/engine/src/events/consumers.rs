@@ -12,7 +12,7 @@ use super::subscription::Subscription;
 use crate::error::{Error, Result};
 use crate::hub::{Check, Scope};
 use crate::id;
-use crate::lists;
+use crate::lists::{self, Budget};
 use crate::log;
 use crate::operations::Compose;
 use crate::pipeline::command::Change;
@@ -162,6 +162,9 @@ pub struct ReadConsumer {
     /// Seconds to wait for the first event when there is none, at most 3,600.
     #[serde(default)]
     pub wait_seconds: Option<f64>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 impl Compose for ReadConsumer {
@@ -175,7 +178,14 @@ impl Compose for ReadConsumer {
         let mut after = consumer.acked;
         let mut subscription: Option<Subscription> = None;
         loop {
-            let page = read_page(scope.core, scope.by, &consumer.filter, after, limit)?;
+            let page = read_page(
+                scope.core,
+                scope.by,
+                &consumer.filter,
+                after,
+                limit,
+                Budget::new(self.max_tokens)?,
+            )?;
             let left = wait.saturating_sub(start.elapsed());
             if !page.events.is_empty() || page.gap.is_some() || left.is_zero() {
                 return Ok(page);

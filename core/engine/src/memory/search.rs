@@ -61,6 +61,9 @@ pub struct Search {
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the best that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// Answer of `memory.search`.
@@ -68,6 +71,8 @@ pub struct Search {
 pub struct Found {
     /// The best first.
     pub hits: Vec<Hit>,
+    /// How many of them were left out for `max_tokens`.
+    pub left_out: u64,
 }
 
 /// One key that was found.
@@ -105,7 +110,8 @@ impl Compose for Search {
                     hits.push(Hit { entry, highlight: row.get(1)? });
                 }
             }
-            Ok(Found { hits })
+            let (hits, left_out) = lists::fit(hits, self.max_tokens)?;
+            Ok(Found { hits, left_out })
         })
     }
 }

@@ -125,14 +125,15 @@ CREATE TABLE task_row (
   status      TEXT NOT NULL,
   open        INTEGER NOT NULL,     -- 1: whoever is capable may claim it; 2: only its assignee may; 0: nobody
   reqset      INTEGER NOT NULL,
-  priority    INTEGER NOT NULL,
+  priority    INTEGER NOT NULL,     -- and one more for each time that it was raised
   due         INTEGER NOT NULL,     -- milliseconds; the largest integer when there is none
   assignee    TEXT,                 -- who holds it or for whom it is reserved
   session_id  TEXT,
   parent_id   TEXT,
-  wake_at     INTEGER,              -- when a task in back-off becomes open again
+  wake_at     INTEGER,              -- when a back-off ends, or the due date passes
   took_ms     INTEGER,              -- from claim to completion
   token       INTEGER NOT NULL,
+  auto        INTEGER NOT NULL,     -- 1: waits for the engine to choose its agent
   aside       TEXT,                 -- what its newest event says, once retention has taken that
   seq         INTEGER NOT NULL,
   -- A held task is leased while a counter moves: its own, its agent's or its agent's holder's. Outside the fold.
@@ -145,6 +146,7 @@ CREATE INDEX task_status ON task_row (status, n);
 CREATE INDEX task_agent ON task_row (assignee, status) WHERE assignee IS NOT NULL;
 CREATE INDEX task_parent ON task_row (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_session ON task_row (session_id, n) WHERE session_id IS NOT NULL;
+CREATE INDEX task_auto ON task_row (n) WHERE auto = 1;
 CREATE INDEX task_wake ON task_row (wake_at) WHERE wake_at IS NOT NULL;
 CREATE VIEW task AS
   SELECT t.*, ifnull(t.aside, (SELECT data FROM event e WHERE e.seq = t.seq)) AS body FROM task_row t;

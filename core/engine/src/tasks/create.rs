@@ -6,7 +6,9 @@ use std::collections::{HashMap, HashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::assign::AUTO;
 use super::changes::{self, Changes};
+use super::choice::Roster;
 use super::events::CREATED;
 use super::queries::Tasks;
 use super::{OnDependencyFailure, Task, TaskError, TaskStatus, tables};
@@ -53,7 +55,7 @@ pub struct Create {
     /// The session it belongs to.
     #[serde(default)]
     pub session_id: Option<String>,
-    /// The agent it is reserved for.
+    /// The agent it is reserved for; `auto` lets the engine choose, now or as soon as someone can take it.
     #[serde(default)]
     pub assign_to: Option<String>,
     /// Whatever its agent must know: a JSON object, at most 64 KiB.
@@ -145,7 +147,7 @@ pub struct NewTask {
     /// The session it belongs to.
     #[serde(default)]
     pub session_id: Option<String>,
-    /// The agent it is reserved for.
+    /// The agent it is reserved for; `auto` lets the engine choose, now or as soon as someone can take it.
     #[serde(default)]
     pub assign_to: Option<String>,
     /// Whatever its agent must know: a JSON object, at most 64 KiB.
@@ -216,6 +218,11 @@ fn create(cx: &mut Decide<'_>, drafts: &[Draft<'_>], list: &str) -> Result<Vec<T
 }
 
 fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>, single: bool) -> Result<Vec<Task>> {
+    let mut roster = Roster::default();
+    for task in tasks.iter_mut().filter(|task| task.waits_for_choice()) {
+        let chosen = roster.choose(cx.db, cx.now, task, &|_| false)?;
+        task.reserve(chosen);
+    }
     if tasks.iter().all(|task| task.depends_on.is_empty()) {
         for task in &mut tasks {
             task.created_seq = cx.upcoming_seq();
@@ -255,19 +262,12 @@ impl Draft<'_> {
         if let Some(seconds) = new.estimated_duration {
             cx.check_seconds("estimated_duration", seconds, 0.0)?;
         }
-        if let Some(agent_id) = &new.assign_to {
+        let auto_assign = new.assign_to.as_deref() == Some(AUTO);
+        let reserved_for = new.assign_to.as_ref().filter(|_| !auto_assign);
+        if let Some(agent_id) = reserved_for {
             check_agent(cx, "assign_to", agent_id)?;
         }
-        let task_id = match &new.task_id {
-            Some(_) => {
-                let given = cx.id_or_new("task_id", new.task_id.as_deref())?;
-                if tables::status(cx.db, &given)?.is_some() {
-                    return Err(Error::already_exists("task", &given).with("field", "task_id"));
-                }
-                given
-            }
-            None => cx.id_or_new("task_id", None)?,
-        };
+        let task_id = new.id(cx)?;
         let blocked = !new.depends_on.is_empty();
         Ok(Task {
             task_id,
@@ -276,7 +276,9 @@ impl Draft<'_> {
             description: new.description.clone(),
             status: if blocked { TaskStatus::Blocked } else { TaskStatus::Ready },
             priority: check_priority(new.priority)?,
+            raised: 0,
             due_date: new.due_date,
+            overdue: false,
             requires: check_requires(cx, &new.requires)?,
             depends_on: check_depends_on(cx, &new.depends_on)?,
             on_dependency_failure: new.on_dependency_failure.unwrap_or_default(),
@@ -285,7 +287,9 @@ impl Draft<'_> {
             creator_id: self.creator_id.to_owned(),
             requirements: new.requirements.clone().unwrap_or_default(),
             estimated_duration: new.estimated_duration,
-            agent_id: new.assign_to.clone(),
+            agent_id: reserved_for.cloned(),
+            auto_assign,
+            assignment: None,
             token: 0,
             lease_seconds: None,
             attempts: 0,
@@ -304,6 +308,17 @@ impl Draft<'_> {
             claimed_at: None,
             ended_at: None,
         })
+    }
+}
+
+impl NewTask {
+    /// Its id: a new one, or the one that was given, if no task has it.
+    fn id(&self, cx: &mut Decide<'_>) -> Result<String> {
+        let id = cx.id_or_new("task_id", self.task_id.as_deref())?;
+        if self.task_id.is_some() && tables::status(cx.db, &id)?.is_some() {
+            return Err(Error::already_exists("task", &id).with("field", "task_id"));
+        }
+        Ok(id)
     }
 }
 
@@ -345,14 +360,6 @@ pub(crate) fn check_depends_on(cx: &Decide<'_>, depends_on: &[String]) -> Result
 /// Refuses an agent that is not registered.
 pub(crate) fn check_agent(cx: &Decide<'_>, field: &str, agent_id: &str) -> Result<()> {
     id::check_name(field, agent_id)?;
-    if agent_id == "auto" {
-        return Err(Error::invalid(
-            field,
-            agent_id,
-            "must be an agent: the engine does not choose one by itself",
-        )
-        .hint("leave it out: whoever is capable claims the task"));
-    }
     if !crate::agents::tables::exists(cx.db, agent_id)? {
         return Err(Error::from(AgentError::Unknown(agent_id.to_owned())).with("field", field));
     }
