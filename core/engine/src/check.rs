@@ -57,7 +57,12 @@ const TABLES: &[Table] = &[
                   session_id, parent_id, wake_at, token, auto, aside",
     },
     Table { name: "dep", key: "task_id || ' ' || depends_on", seq: "seq", columns: "task_id" },
-    Table { name: "memory", key: "key", seq: "seq", columns: "version, gone, expires_at, created_by, created_at" },
+    Table {
+        name: "memory",
+        key: "key",
+        seq: "seq",
+        columns: "version, gone, expires_at, created_by, created_at",
+    },
     Table { name: "acl", key: "prefix || ' ' || exact", seq: "seq", columns: "body" },
 ];
 

@@ -237,8 +237,11 @@ impl Hub {
 
     /// Checks the whole file: SQLite's own check, the chain of the log, and that its fold equals the tables.
     pub fn check(&self) -> Result<crate::check::Report> {
-        let core = self.core()?;
-        core.storage.read(|reader| crate::check::check(reader.db))
+        // A connection of its own: SQLite's check of a full-text index takes what a connection remembers of an earlier
+        // look for what is there now, and calls the difference damage.
+        let conn = self.core()?.storage.connect(false)?;
+        conn.execute_batch("BEGIN")?;
+        crate::check::check(&conn)
     }
 
     /// Closes this handle. The last one of the process ends the hub's threads and takes its agents offline.

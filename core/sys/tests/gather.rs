@@ -9,7 +9,8 @@ use rusqlite::Connection;
 fn open(path: &Path) -> Connection {
     let _ = folkmoot_sys::fork_generation();
     let db = Connection::open(path).unwrap();
-    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;").unwrap();
+    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;")
+        .unwrap();
     db
 }
 
@@ -82,8 +83,11 @@ fn a_commit_that_fails_leaves_nothing_and_the_next_one_is_whole() {
     let path = folder.path().join("hub.db");
     let db = open(&path);
     db.execute_batch("PRAGMA foreign_keys=ON; CREATE TABLE note (body TEXT)").unwrap();
-    db.execute_batch("CREATE TABLE owner (id INTEGER PRIMARY KEY);
-        CREATE TABLE owned (owner INTEGER REFERENCES owner (id) DEFERRABLE INITIALLY DEFERRED)").unwrap();
+    db.execute_batch(
+        "CREATE TABLE owner (id INTEGER PRIMARY KEY);
+        CREATE TABLE owned (owner INTEGER REFERENCES owner (id) DEFERRABLE INITIALLY DEFERRED)",
+    )
+    .unwrap();
     begin(&db);
     db.execute("INSERT INTO note VALUES ('lost')", []).unwrap();
     db.execute("INSERT INTO owned VALUES (7)", []).unwrap();

@@ -9,16 +9,17 @@ use crate::error::{Error, Result};
 
 /// Makes this version the head of its key.
 pub(crate) fn put(db: &Connection, entry: &Entry, seq: u64) -> Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO memory_head VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-    .execute(params![
-        entry.key,
-        entry.version as i64,
-        entry.deleted,
-        entry.expires_at.map(Time::millis),
-        entry.created_by,
-        entry.created_at.millis(),
-        seq as i64
-    ])?;
+    db.prepare_cached("INSERT OR REPLACE INTO memory_head VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
+        params![
+            entry.key,
+            entry.version as i64,
+            entry.deleted,
+            entry.expires_at.map(Time::millis),
+            entry.created_by,
+            entry.created_at.millis(),
+            seq as i64
+        ],
+    )?;
     Ok(())
 }
 

@@ -156,13 +156,7 @@ impl<'a> Round<'a> {
         (decided, cx.drafts)
     }
 
-    fn write(
-        &mut self,
-        draft: Draft,
-        principal: &str,
-        job: &mut Job,
-        progress: &mut Progress,
-    ) -> Result<()> {
+    fn write(&mut self, draft: Draft, principal: &str, job: &mut Job, progress: &mut Progress) -> Result<()> {
         let stamp = Stamp { seq: progress.head.seq + 1, time: self.now };
         self.scratch.clear();
         draft.body.encode(self.scratch)?;

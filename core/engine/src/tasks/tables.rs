@@ -289,18 +289,14 @@ fn lease_row(row: &Row<'_>) -> rusqlite::Result<Lease> {
 
 /// The leases of all tasks that are held.
 pub(crate) fn leases(db: &Connection) -> Result<Vec<Lease>> {
-    let mut statement =
-        db.prepare_cached(lease!("", "t.status IN ('claimed', 'in_progress')"))?;
+    let mut statement = db.prepare_cached(lease!("", "t.status IN ('claimed', 'in_progress')"))?;
     let rows = statement.query_map([], lease_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The lease of one task, held or not.
 pub(crate) fn lease(db: &Connection, task_id: &str) -> Result<Option<Lease>> {
-    Ok(db
-        .prepare_cached(lease!("", "t.task_id = ?1"))?
-        .query_row([task_id], lease_row)
-        .optional()?)
+    Ok(db.prepare_cached(lease!("", "t.task_id = ?1"))?.query_row([task_id], lease_row).optional()?)
 }
 
 /// Shows that a held task's agent is at work, and for how long it wants the lease.
