@@ -21,17 +21,24 @@ __all__ = [
     "Beaten",
     "Bucket",
     "Candidate",
+    "Channel",
+    "ChannelList",
     "Column",
     "Columns",
+    "Connected",
     "Consumer",
+    "Decision",
     "Difference",
     "Digest",
+    "Disconnected",
     "Entry",
     "EventPage",
     "Filter",
     "Gap",
+    "HistoryPage",
     "HubStats",
     "InboxPage",
+    "Joined",
     "LastChange",
     "LeftOut",
     "Location",
@@ -50,12 +57,22 @@ __all__ = [
     "Move",
     "Participant",
     "Performance",
+    "PostRule",
     "Presence",
     "PresenceList",
     "PublishedEvent",
+    "RateRule",
     "Reaction",
     "Rebalanced",
     "Renewed",
+    "Session",
+    "SessionChange",
+    "SessionCounts",
+    "SessionPage",
+    "SessionParticipant",
+    "SessionRules",
+    "SessionView",
+    "SharedState",
     "StatsOf",
     "StatusOf",
     "Stay",
@@ -297,6 +314,45 @@ class Candidate(Record):
     """Whether it failed this task before: then it comes after those who did not."""
 
 
+class Channel(Record):
+    """A channel of a session."""
+
+    __slots__ = ()
+
+    channel: str
+    """Its name in the session."""
+
+    session_id: str
+    """The session."""
+
+    type: Literal["broadcast", "structured", "document", "consensus"]
+    """`broadcast`, `structured`, `document` or `consensus`."""
+
+    message_types: list[str]
+    """The types of messages that it takes; `*` stands for every type."""
+
+    persistent: bool
+    """Whether what is posted is kept. Cursors and selections of a `document` channel never are."""
+
+    created_at: str
+    """When it was made."""
+
+    created_by: str | None
+    """The agent that made it; null for those made with the session, and for the process or an operator."""
+
+    roles: list[str] | None
+    """The roles that may post; null when every participant may. Every participant reads."""
+
+
+class ChannelList(Record):
+    """The channels of a session."""
+
+    __slots__ = ()
+
+    channels: list[Channel]
+    """The channels, in the order in which they were made."""
+
+
 class Column(Record):
     """One column of a board."""
 
@@ -327,6 +383,27 @@ class Columns(Record):
     """How many of the newest were left out for `max_tokens`."""
 
 
+class Connected(Record):
+    """Answer of `session.connect`."""
+
+    __slots__ = ()
+
+    client_id: str
+    """The client."""
+
+    session_id: str
+    """The session."""
+
+    clients: int
+    """How many clients are connected now, this one counted."""
+
+    max_clients: int
+    """The most that may be."""
+
+    agent_id: str | None
+    """The participant that is at it."""
+
+
 class Consumer(Record):
     """A consumer."""
 
@@ -340,6 +417,39 @@ class Consumer(Record):
 
     acked: int
     """The last `seq` it acknowledged."""
+
+
+class Decision(Record):
+    """A decision that was taken in a session."""
+
+    __slots__ = ()
+
+    decision_id: str
+    """Its id."""
+
+    session_id: str
+    """The session."""
+
+    decision: str
+    """What was decided."""
+
+    alternatives: list[Any]
+    """What else was thought of: texts, or JSON values of the user's own."""
+
+    links: list[str]
+    """Ids of activities, votes or messages that led there."""
+
+    recorded_at: str
+    """When it was recorded."""
+
+    agent_id: str | None
+    """Who recorded it; null for the process or an operator."""
+
+    proposal_id: str | None
+    """The proposal it comes from, a message of the session."""
+
+    rationale: str | None
+    """Why."""
 
 
 class Difference(Record):
@@ -394,6 +504,24 @@ class Digest(Record):
 
     thread_id: str | None
     """The thread, when it is of one."""
+
+
+class Disconnected(Record):
+    """Answer of `session.disconnect`."""
+
+    __slots__ = ()
+
+    client_id: str
+    """The client."""
+
+    session_id: str
+    """The session."""
+
+    was_connected: bool
+    """Whether it was connected."""
+
+    clients: int
+    """How many clients are connected now."""
 
 
 class Entry(Record):
@@ -495,6 +623,30 @@ class Gap(Record):
     """The last `seq`."""
 
 
+class HistoryPage(Record):
+    """What was said in a channel."""
+
+    __slots__ = ()
+
+    session_id: str
+    """The session."""
+
+    channel: str
+    """The channel."""
+
+    messages: list[Message]
+    """The messages, the oldest first. A channel that is not persistent has none."""
+
+    position: int
+    """Go on after this `seq`: with `after` for more history; once `at_end`, with a subscription for what comes, and nothing is missed and nothing comes twice."""
+
+    at_end: bool
+    """Whether the newest message is among them, or was before."""
+
+    omitted: int
+    """Without `after`: how many older messages there are."""
+
+
 class HubStats(Record):
     """How much of everything there is."""
 
@@ -505,6 +657,9 @@ class HubStats(Record):
 
     tasks: dict[str, int]
     """Tasks by status."""
+
+    sessions: dict[str, int]
+    """Sessions by state."""
 
     messages: int
     """Messages."""
@@ -532,6 +687,27 @@ class InboxPage(Record):
 
     left_out: int
     """How many of the page were left out for `max_tokens`. They stay as they are, read or unread."""
+
+
+class Joined(Record):
+    """Answer of `session.join`: the session as it stands at `position`."""
+
+    __slots__ = ()
+
+    session_id: str
+    """The session."""
+
+    session: Session
+    """The session with its participants and rules."""
+
+    channels: list[Channel]
+    """Its channels."""
+
+    state: SharedState
+    """Its shared state."""
+
+    position: int
+    """The `seq` at which all this was so. Subscribe with `after` this: nothing is missed and nothing comes twice."""
 
 
 class LastChange(Record):
@@ -876,6 +1052,21 @@ class Performance(Record):
     """Done of all that ended, 0 to 1; null before the first."""
 
 
+class PostRule(Record):
+    """Who may post what where. A message that a rule fits must be allowed by it."""
+
+    __slots__ = ()
+
+    who: list[str]
+    """Who may: agent ids, `role:<role>`, or `*`."""
+
+    channel: str | None
+    """The channel it is for; everything of the session when left out."""
+
+    message_types: list[str] | None
+    """The types of messages it is for; every type when left out."""
+
+
 class Presence(Record):
     """What an agent is doing now."""
 
@@ -960,6 +1151,18 @@ class PublishedEvent(Record):
     """Its type."""
 
 
+class RateRule(Record):
+    """How often one participant may post."""
+
+    __slots__ = ()
+
+    messages: int
+    """At most this many messages, 1 to 1,000 …"""
+
+    seconds: float
+    """… in any span of this many seconds, by the hub's clock."""
+
+
 class Reaction(Record):
     """One reaction to a message, with who gave it."""
 
@@ -997,6 +1200,267 @@ class Renewed(Record):
 
     lease_seconds: float
     """Seconds that the lease lasts from now on."""
+
+
+class Session(Record):
+    """A session: who takes part in it, by which rules, and how it stands."""
+
+    __slots__ = ()
+
+    session_id: str
+    """Its id."""
+
+    kind: str
+    """`collaboration`, `review`, `execution`, or another word."""
+
+    state: Literal["active", "ended"]
+    """`active` or `ended`."""
+
+    outcome: Any
+    """How it ended: any JSON value; null while it goes on."""
+
+    participants: list[SessionParticipant]
+    """Who takes part or was invited, in the order in which they came."""
+
+    rules: SessionRules
+    """Who may do what in it."""
+
+    max_clients: int
+    """The most clients that may be connected to it at once."""
+
+    metadata: Any
+    """A JSON object of the user's own."""
+
+    started_at: str
+    """When it was started."""
+
+    seq: int
+    """The `seq` of the event that started it."""
+
+    last_change: SessionChange
+    """What last changed it."""
+
+    ended_at: str | None
+    """When it was ended; null while it goes on."""
+
+    name: str | None
+    """What it is called."""
+
+    project_id: str | None
+    """The project it is of, outside the hub."""
+
+    started_by: str | None
+    """The agent that started it; null for the process or an operator."""
+
+    team_id: str | None
+    """The team it is of, outside the hub."""
+
+
+class SessionChange(Record):
+    """What last changed a session."""
+
+    __slots__ = ()
+
+    what: str
+    """`started`, `joined`, `role_changed`, `left`, `invited`, `rules_changed` or `ended`."""
+
+    agents: list[str]
+    """The agents it is about: who joined, left or was invited."""
+
+    at: str
+    """When."""
+
+    by: str | None
+    """On whose behalf; null for the process or an operator."""
+
+
+class SessionCounts(Record):
+    """How much there is in a session."""
+
+    __slots__ = ()
+
+    participants: int
+    """Those who take part."""
+
+    invited: int
+    """Those who were invited and have not joined."""
+
+    decisions: int
+    """Decisions."""
+
+    messages: int
+    """Messages."""
+
+    by_channel: dict[str, int]
+    """Messages by channel; those outside the channels are in none."""
+
+
+class SessionPage(Record):
+    """A page of sessions."""
+
+    __slots__ = ()
+
+    sessions: list[Session]
+    """The sessions, newest first. An agent is shown those in which it takes part, to which it was invited, and the active ones that it may join."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
+
+class SessionParticipant(Record):
+    """Someone in a session."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    state: Literal["joined", "invited"]
+    """`joined` or `invited`."""
+
+    invited_by: str | None
+    """Who invited it; null when nobody did."""
+
+    joined_at: str | None
+    """When it joined; null while it has not."""
+
+    role: str | None
+    """Its role in this session, which rules may speak of."""
+
+    status: Literal["active", "idle", "error", "offline"] | None
+    """In `session.get`: what its presence says. Left out elsewhere."""
+
+
+class SessionRules(Record):
+    """The rules of a session. What is left out is not limited."""
+
+    __slots__ = ()
+
+    join: Literal["open", "invited"]
+    """Who may join: `open` (every registered agent) or `invited`."""
+
+    max_participants: int | None
+    """The most that may take part; the hub's `max_participants` when left out."""
+
+    post: list[PostRule]
+    """Who may post what where."""
+
+    rate: RateRule | None
+    """How often one participant may post."""
+
+    required_reviewers: list[str]
+    """Who must have voted on a proposal before it becomes a decision: agent ids, or `role:<role>` for one of them."""
+
+
+class SessionView(Record):
+    """A session with what is in it. Its activities are in the feed, by its `session_id`."""
+
+    __slots__ = ()
+
+    session_id: str
+    """Its id."""
+
+    kind: str
+    """`collaboration`, `review`, `execution`, or another word."""
+
+    state: Literal["active", "ended"]
+    """`active` or `ended`."""
+
+    outcome: Any
+    """How it ended: any JSON value; null while it goes on."""
+
+    participants: list[SessionParticipant]
+    """Who takes part or was invited, in the order in which they came."""
+
+    rules: SessionRules
+    """Who may do what in it."""
+
+    max_clients: int
+    """The most clients that may be connected to it at once."""
+
+    metadata: Any
+    """A JSON object of the user's own."""
+
+    started_at: str
+    """When it was started."""
+
+    seq: int
+    """The `seq` of the event that started it."""
+
+    last_change: SessionChange
+    """What last changed it."""
+
+    channels: list[Channel]
+    """Its channels, in the order in which they were made."""
+
+    decisions: list[Decision]
+    """Its newest decisions, the oldest of them first."""
+
+    state_version: int
+    """The version of its shared state (`session.get_state`)."""
+
+    clients: int
+    """How many clients are connected."""
+
+    counts: SessionCounts
+    """How much there is in it."""
+
+    messages: list[Message]
+    """Its newest messages, the oldest of them first."""
+
+    omitted: int
+    """How many older messages there are than those shown."""
+
+    position: int
+    """The newest `seq` at which all this was so: subscribe with `after` this to go on."""
+
+    ended_at: str | None
+    """When it was ended; null while it goes on."""
+
+    name: str | None
+    """What it is called."""
+
+    project_id: str | None
+    """The project it is of, outside the hub."""
+
+    started_by: str | None
+    """The agent that started it; null for the process or an operator."""
+
+    team_id: str | None
+    """The team it is of, outside the hub."""
+
+
+class SharedState(Record):
+    """The shared state of a session, at one version."""
+
+    __slots__ = ()
+
+    session_id: str
+    """The session."""
+
+    version: int
+    """0 before the first change, then one more with each."""
+
+    state: Any
+    """The whole state: a JSON object of the users' own."""
+
+    fields: list[str]
+    """The fields that this version changed, as JSON pointers; the empty one stands for the whole."""
+
+    seq: int
+    """The `seq` of the event of this version; 0 before the first."""
+
+    previous_seq: int | None
+    """The `seq` of the event of the version before."""
+
+    updated_at: str | None
+    """When; null before the first change."""
+
+    updated_by: str | None
+    """Who changed it; null for the process or an operator."""
 
 
 class StatsOf(Record):
@@ -1407,6 +1871,19 @@ Candidate._shape = {
     "max_load": None,
     "failed_before": None,
 }
+Channel._shape = {
+    "channel": None,
+    "session_id": None,
+    "type": None,
+    "message_types": None,
+    "persistent": None,
+    "created_at": None,
+    "created_by": None,
+    "roles": None,
+}
+ChannelList._shape = {
+    "channels": [Channel],
+}
 Column._shape = {
     "status": None,
     "count": None,
@@ -1417,10 +1894,28 @@ Columns._shape = {
     "total": None,
     "left_out": None,
 }
+Connected._shape = {
+    "client_id": None,
+    "session_id": None,
+    "clients": None,
+    "max_clients": None,
+    "agent_id": None,
+}
 Consumer._shape = {
     "name": None,
     "filter": Filter,
     "acked": None,
+}
+Decision._shape = {
+    "decision_id": None,
+    "session_id": None,
+    "decision": None,
+    "alternatives": None,
+    "links": None,
+    "recorded_at": None,
+    "agent_id": None,
+    "proposal_id": None,
+    "rationale": None,
 }
 Difference._shape = {
     "key": None,
@@ -1439,6 +1934,12 @@ Digest._shape = {
     "summary": None,
     "session_id": None,
     "thread_id": None,
+}
+Disconnected._shape = {
+    "client_id": None,
+    "session_id": None,
+    "was_connected": None,
+    "clients": None,
 }
 Entry._shape = {
     "key": None,
@@ -1473,9 +1974,18 @@ Gap._shape = {
     "from": None,
     "to": None,
 }
+HistoryPage._shape = {
+    "session_id": None,
+    "channel": None,
+    "messages": [Message],
+    "position": None,
+    "at_end": None,
+    "omitted": None,
+}
 HubStats._shape = {
     "agents": None,
     "tasks": None,
+    "sessions": None,
     "messages": None,
     "memory_keys": None,
     "events": None,
@@ -1485,6 +1995,13 @@ InboxPage._shape = {
     "messages": [Message],
     "unread": None,
     "left_out": None,
+}
+Joined._shape = {
+    "session_id": None,
+    "session": Session,
+    "channels": [Channel],
+    "state": SharedState,
+    "position": None,
 }
 LastChange._shape = {
     "what": None,
@@ -1600,6 +2117,11 @@ Performance._shape = {
     "mean_task_seconds": None,
     "success_rate": None,
 }
+PostRule._shape = {
+    "who": None,
+    "channel": None,
+    "message_types": None,
+}
 Presence._shape = {
     "agent_id": None,
     "status": None,
@@ -1628,6 +2150,10 @@ PublishedEvent._shape = {
     "seq": None,
     "event_type": None,
 }
+RateRule._shape = {
+    "messages": None,
+    "seconds": None,
+}
 Reaction._shape = {
     "reaction": None,
     "count": None,
@@ -1640,6 +2166,93 @@ Rebalanced._shape = {
 Renewed._shape = {
     "task_id": None,
     "lease_seconds": None,
+}
+Session._shape = {
+    "session_id": None,
+    "kind": None,
+    "state": None,
+    "outcome": None,
+    "participants": [SessionParticipant],
+    "rules": SessionRules,
+    "max_clients": None,
+    "metadata": None,
+    "started_at": None,
+    "seq": None,
+    "last_change": SessionChange,
+    "ended_at": None,
+    "name": None,
+    "project_id": None,
+    "started_by": None,
+    "team_id": None,
+}
+SessionChange._shape = {
+    "what": None,
+    "agents": None,
+    "at": None,
+    "by": None,
+}
+SessionCounts._shape = {
+    "participants": None,
+    "invited": None,
+    "decisions": None,
+    "messages": None,
+    "by_channel": None,
+}
+SessionPage._shape = {
+    "sessions": [Session],
+    "left_out": None,
+    "next_cursor": None,
+}
+SessionParticipant._shape = {
+    "agent_id": None,
+    "state": None,
+    "invited_by": None,
+    "joined_at": None,
+    "role": None,
+    "status": None,
+}
+SessionRules._shape = {
+    "join": None,
+    "max_participants": None,
+    "post": [PostRule],
+    "rate": RateRule,
+    "required_reviewers": None,
+}
+SessionView._shape = {
+    "session_id": None,
+    "kind": None,
+    "state": None,
+    "outcome": None,
+    "participants": [SessionParticipant],
+    "rules": SessionRules,
+    "max_clients": None,
+    "metadata": None,
+    "started_at": None,
+    "seq": None,
+    "last_change": SessionChange,
+    "channels": [Channel],
+    "decisions": [Decision],
+    "state_version": None,
+    "clients": None,
+    "counts": SessionCounts,
+    "messages": [Message],
+    "omitted": None,
+    "position": None,
+    "ended_at": None,
+    "name": None,
+    "project_id": None,
+    "started_by": None,
+    "team_id": None,
+}
+SharedState._shape = {
+    "session_id": None,
+    "version": None,
+    "state": None,
+    "fields": None,
+    "seq": None,
+    "previous_seq": None,
+    "updated_at": None,
+    "updated_by": None,
 }
 StatsOf._shape = {
     "total": None,
@@ -1810,6 +2423,23 @@ ANSWERS: dict[str, Any] = {
     "message.stats": StatsOf,
     "thread.get": ThreadPage,
     "thread.summarize": Digest,
+    "session.start": Session,
+    "session.get": SessionView,
+    "session.list": SessionPage,
+    "session.join": Joined,
+    "session.leave": Session,
+    "session.invite": Session,
+    "session.set_rules": Session,
+    "session.end": Session,
+    "session.record_decision": Decision,
+    "session.get_state": SharedState,
+    "session.patch_state": SharedState,
+    "session.connect": Connected,
+    "session.disconnect": Disconnected,
+    "channel.create": Channel,
+    "channel.list": ChannelList,
+    "channel.post": Message,
+    "channel.history": HistoryPage,
     "event.publish": PublishedEvent,
     "event.read": EventPage,
     "consumer.open": Consumer,

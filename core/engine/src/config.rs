@@ -85,6 +85,14 @@ pub struct HubConfig {
     pub subscription_queue: u64,
     /// Agents known at once.
     pub max_agents: u64,
+    /// Sessions active at once.
+    pub max_sessions: u64,
+    /// Clients connected to one session at once, when its start does not say.
+    pub max_clients: u64,
+    /// Participants of one session, those invited counted.
+    pub max_participants: u64,
+    /// Channels of one session.
+    pub max_channels: u64,
 }
 
 impl Default for HubConfig {
@@ -118,6 +126,10 @@ impl Default for HubConfig {
             max_subscriptions: 10_000,
             subscription_queue: 1_024,
             max_agents: 100_000,
+            max_sessions: 10_000,
+            max_clients: 10,
+            max_participants: 100,
+            max_channels: 100,
         }
     }
 }
@@ -134,7 +146,7 @@ impl HubConfig {
                 return Err(unknown_key(key, value, known.keys()));
             }
         }
-        let config: HubConfig = crate::json::read_input(value.to_string().as_bytes())?;
+        let config: HubConfig = crate::input::read_input(value.to_string().as_bytes())?;
         config.check()?;
         Ok(config)
     }
@@ -214,6 +226,9 @@ impl HubConfig {
             ("relaxed_queue", self.relaxed_queue, 1),
             ("subscription_queue", self.subscription_queue, 1),
             ("max_items", self.max_items, 1),
+            ("max_clients", self.max_clients, 1),
+            ("max_participants", self.max_participants, 1),
+            ("max_channels", self.max_channels, 4),
             ("max_json_depth", self.max_json_depth, 1),
         ] {
             if value < least {

@@ -237,9 +237,10 @@ impl Hub {
 
     /// Checks the whole file: SQLite's own check, the chain of the log, and that its fold equals the tables.
     pub fn check(&self) -> Result<crate::check::Report> {
-        // A connection of its own: SQLite's check of a full-text index takes what a connection remembers of an earlier
-        // look for what is there now, and calls the difference damage.
-        let conn = self.core()?.storage.connect(false)?;
+        let core = self.core()?;
+        // A connection that has checked before remembers how the search index was laid out then, and would call an index
+        // that has grown since damaged.
+        let conn = core.storage.connect(false)?;
         conn.execute_batch("BEGIN")?;
         crate::check::check(&conn)
     }

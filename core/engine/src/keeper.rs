@@ -19,6 +19,7 @@ use crate::memory;
 use crate::pipeline::command::{Change, Class};
 use crate::principal::Principal;
 use crate::retention::{self, Counted};
+use crate::sessions;
 use crate::tasks;
 
 /// How much longer than the housekeeper the other processes wait.
@@ -64,6 +65,19 @@ impl Keeper {
             Class::Shared,
             agents::commands::Hold { agent_id: Some(agent_id.to_owned()) },
         )?;
+        let mut state = self.state.lock();
+        state.holds = true;
+        state.beaten = Some(core.seams.clock.boot());
+        self.more.notify_one();
+        Ok(())
+    }
+
+    /// Has this process beat for the places that its clients take in sessions.
+    pub fn hold_places(&self, core: &Core) -> Result<()> {
+        if self.state.lock().holds {
+            return Ok(());
+        }
+        system(core, "agent.hold", Class::Shared, agents::commands::Hold { agent_id: None })?;
         let mut state = self.state.lock();
         state.holds = true;
         state.beaten = Some(core.seams.clock.boot());
@@ -210,6 +224,7 @@ fn expire_leases(core: &Core, now: Duration, grace: Duration) -> Result<Duration
         let mut leases = agents::tables::leases(reader.db, presence_ttl)?;
         leases.extend(tasks::tables::leases(reader.db)?);
         leases.extend(tasks::assign::away(reader.db, reader.config)?);
+        leases.extend(sessions::clients::leases(reader.db, core.config.presence_ttl_seconds)?);
         Ok(leases)
     })?;
     core.leases.keep_only(&leases);
@@ -242,6 +257,16 @@ fn expire(core: &Core, lease: &Lease) -> Result<()> {
         Some(("away", task_id)) => {
             let give_on = tasks::assign::GiveOn { task_id: task_id.to_owned(), count: lease.count };
             system(core, "task.give_on", Class::Durable, give_on)?;
+        }
+        Some(("client", place)) => {
+            let (session_id, client_id) = place.split_once('\t').unwrap_or((place, ""));
+            let lapse = sessions::clients::Lapse {
+                session_id: session_id.to_owned(),
+                client_id: client_id.to_owned(),
+                token: lease.token,
+                count: lease.count,
+            };
+            system(core, "session.lapse", Class::Shared, lapse)?;
         }
         _ => {}
     }

@@ -323,3 +323,15 @@ fn a_backup_is_a_hub_of_its_own_and_overwrites_nothing() {
     assert_eq!(get(&copied, "plans/7").unwrap(), 39);
     assert_eq!(copied.check().unwrap().events, hub.check().unwrap().events);
 }
+
+/// `hub.check` once called a sound hub damaged: a connection that had checked before kept its view of the search index.
+#[test]
+fn a_check_after_the_search_index_has_grown_finds_a_sound_hub_sound() {
+    let hub = Hub::open(":memory:", config()).unwrap();
+    for i in 0..5 {
+        set(&hub, &format!("plans/{i}"), i).unwrap();
+        hub.check().unwrap();
+        hub.call("memory.search", br#"{"query": "plans"}"#).unwrap();
+        hub.check().unwrap();
+    }
+}

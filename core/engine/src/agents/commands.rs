@@ -16,7 +16,7 @@ use crate::pipeline::decide::Decide;
 
 /// Capabilities: words, or words with a level from 0 to 1 (1 when not said).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a list of words, or an object of words with levels from 0 to 1")]
 pub enum Capabilities {
     /// Words with levels.
     Levels(BTreeMap<String, Option<f64>>),
@@ -78,7 +78,7 @@ pub struct Register {
     #[serde(default)]
     pub max_load: Option<u32>,
     /// Where it runs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub location: Option<Location>,
     /// A JSON object, at most 64 KiB.
     #[serde(default)]
@@ -367,6 +367,7 @@ impl Change for LeaveAll {
             let (agent, presence) = known(cx, agent_id)?;
             go_offline(cx, &agent, presence, "closed")?;
         }
+        crate::sessions::clients::let_go(cx.db, cx.holder)?;
         cx.db.prepare_cached("DELETE FROM holder WHERE holder = ?1")?.execute([cx.holder])?;
         Ok(held.len())
     }

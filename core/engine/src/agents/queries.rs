@@ -66,6 +66,9 @@ impl Query for List {
     type Output = AgentPage;
 
     fn read(&self, cx: &Reader<'_>, _: &Principal) -> Result<AgentPage> {
+        for (field, word) in [("capability", &self.capability), ("role", &self.role), ("type", &self.kind)] {
+            id::check_optional(field, word.as_deref())?;
+        }
         let size = lists::page_size(self.limit)?;
         let after = self.cursor.as_deref().map(lists::place).transpose()?.unwrap_or_default();
         let mut statement = cx.db.prepare_cached(

@@ -150,6 +150,8 @@ pub struct Draft {
     pub body: Box<dyn Body>,
     /// Whether the command answers just what the event says.
     pub answers: bool,
+    /// Whether it is kept for minutes only, though its operation is not of that class.
+    pub relaxed: bool,
 }
 
 /// Encodes a serializable body; the only way that can fail is a defect.

@@ -31,7 +31,7 @@ pub struct Read {
     #[serde(default)]
     pub after: Option<u64>,
     /// Which events.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub filter: Option<Filter>,
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
@@ -71,16 +71,12 @@ impl Compose for Read {
 
     fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<EventPage> {
         let filter = self.filter.unwrap_or_default();
-        filter.check()?;
+        filter.check().map_err(|error| error.within("filter"))?;
         let limit = lists::page_size(self.limit)?;
-        read_page(
-            scope.core,
-            scope.by,
-            &filter,
-            self.after.unwrap_or(0),
-            limit,
-            Budget::new(self.max_tokens)?,
-        )
+        let budget = Budget::new(self.max_tokens)?;
+        let after = self.after.unwrap_or(0);
+        scope.core.storage.read_one(|reader| log::check_reached(reader.db, "after", after))?;
+        read_page(scope.core, scope.by, &filter, after, limit, budget)
     }
 }
 
@@ -201,6 +197,8 @@ pub struct Stats {
     pub agents: BTreeMap<String, u64>,
     /// Tasks by status.
     pub tasks: BTreeMap<String, u64>,
+    /// Sessions by state.
+    pub sessions: BTreeMap<String, u64>,
     /// Messages.
     pub messages: u64,
     /// Keys of memory that are there.
@@ -231,6 +229,7 @@ impl Compose for HubStats {
             Ok(Stats {
                 agents: counts("SELECT status, count(*) FROM presence GROUP BY status")?,
                 tasks: counts("SELECT status, count(*) FROM task GROUP BY status")?,
+                sessions: counts("SELECT state, count(*) FROM session GROUP BY state")?,
                 messages: one("SELECT count(*) FROM message")?,
                 memory_keys: one("SELECT count(*) FROM memory m WHERE gone = 0
                      AND version = (SELECT max(version) FROM memory WHERE key = m.key)")?,

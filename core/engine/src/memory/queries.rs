@@ -154,6 +154,7 @@ impl Query for List {
     fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<Page> {
         let by = by.acting("agent_id", self.agent_id.as_deref())?;
         let prefix = self.prefix.as_deref().unwrap_or("");
+        check_prefix(prefix)?;
         let size = lists::page_size(self.limit)?;
         let after = self.cursor.as_deref().map(lists::place).transpose()?.unwrap_or_default();
         let mut entries: Vec<Entry> = Vec::new();
@@ -181,6 +182,11 @@ impl Query for List {
         let page = lists::page(entries, more, self.max_tokens, |entry| entry.key.clone())?;
         Ok(Page { entries: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
     }
+}
+
+/// Refuses a prefix that no key can have. An empty one is that of all keys.
+pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
+    id::check_optional("prefix", Some(prefix).filter(|prefix| !prefix.is_empty()))
 }
 
 /// Input of `memory.history`.

@@ -92,6 +92,7 @@ impl Compose for Search {
         let query = fts_query("query", &self.query)?;
         let size = lists::page_size(self.limit)?;
         let prefix = self.prefix.as_deref().unwrap_or("");
+        super::queries::check_prefix(prefix)?;
         catch_up(scope.core)?;
         scope.core.storage.read(|reader| {
             let mut statement = reader.db.prepare_cached(

@@ -39,7 +39,7 @@ impl Decide<'_> {
     /// Proposes an event; answers the `seq` that it will have.
     pub fn emit(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
         let seq = self.upcoming_seq();
-        self.drafts.push(Draft { kind, place, body: Box::new(body), answers: false });
+        self.drafts.push(Draft { kind, place, body: Box::new(body), answers: false, relaxed: false });
         seq
     }
 
@@ -48,6 +48,15 @@ impl Decide<'_> {
         let seq = self.emit(kind, place, body);
         if let Some(draft) = self.drafts.last_mut() {
             draft.answers = true;
+        }
+        seq
+    }
+
+    /// Proposes an event that is kept for minutes only, whatever the class of the operation.
+    pub fn emit_relaxed(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
+        let seq = self.emit(kind, place, body);
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.relaxed = true;
         }
         seq
     }

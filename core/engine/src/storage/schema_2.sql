@@ -84,13 +84,15 @@ CREATE TABLE message (
   thread_id   TEXT NOT NULL,
   type        TEXT NOT NULL,
   time        INTEGER NOT NULL,
-  open        INTEGER NOT NULL,     -- 1: everyone may see it, for it is for all or of a session
+  open        INTEGER NOT NULL,     -- 2: for all; 1: of a session; 0: for those it names
+  session_id  TEXT,
   body        TEXT NOT NULL,
   changed     INTEGER NOT NULL      -- seq of the event that last changed it
 ) STRICT;
 CREATE INDEX message_thread ON message (thread_id, seq);
 
--- Where a message is found: `*` or `agent:<id>` for whom it is, `session:<id>` and `task:<id>` for what it is of.
+-- Where a message is found: `*` or `agent:<id>` for whom it is, `session:<id>`, `channel:<session>\t<name>` and
+-- `task:<id>` for what it is of.
 CREATE TABLE delivery (
   audience    TEXT NOT NULL,
   seq         INTEGER NOT NULL,
@@ -110,6 +112,69 @@ CREATE TABLE read_mark (
   seq         INTEGER NOT NULL,
   time        INTEGER NOT NULL,
   PRIMARY KEY (agent_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE session (
+  session_id  TEXT PRIMARY KEY,
+  n           INTEGER NOT NULL,     -- seq of the event that started it: its age
+  state       TEXT NOT NULL,
+  open        INTEGER NOT NULL,     -- 1: active, and whoever wants may join
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_age ON session (n);
+CREATE INDEX session_active ON session (n) WHERE state = 'active';
+
+-- Who is in a session; `joined = 0` for those who were only invited. Written anew with each event of the session.
+CREATE TABLE member (
+  session_id  TEXT NOT NULL,
+  agent_id    TEXT NOT NULL,
+  joined      INTEGER NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (session_id, agent_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE channel (
+  session_id  TEXT NOT NULL,
+  channel     TEXT NOT NULL,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (session_id, channel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decision (
+  session_id  TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  decision_id TEXT NOT NULL,
+  body        TEXT NOT NULL,
+  PRIMARY KEY (session_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The newest shared state of each session; what older versions changed is in the log, linked by `previous_seq`.
+CREATE TABLE session_state (
+  session_id  TEXT PRIMARY KEY,
+  version     INTEGER NOT NULL,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Clients that are connected to a session while their process beats. Outside the fold.
+CREATE TABLE client (
+  session_id  TEXT NOT NULL,
+  client_id   TEXT NOT NULL,
+  agent_id    TEXT,
+  holder      TEXT NOT NULL,
+  token       INTEGER NOT NULL,
+  PRIMARY KEY (session_id, client_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX client_holder ON client (holder);
+
+-- When a participant posted within the span of a rate: eight bytes each, milliseconds. Outside the fold.
+CREATE TABLE session_rate (
+  session_id  TEXT NOT NULL,
+  agent_id    TEXT NOT NULL,
+  times       BLOB NOT NULL,
+  PRIMARY KEY (session_id, agent_id)
 ) STRICT, WITHOUT ROWID;
 
 -- Distinct sets of required capabilities: a claim looks at the sets its agent satisfies.

@@ -83,6 +83,7 @@ impl Change for Create {
     type Output = Task;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Task> {
+        check_creator(cx, &self.creator_id)?;
         let draft = Draft { creator_id: &self.creator_id, task: Cow::Owned(self.fields()) };
         let mut made = create(cx, &[draft], "")?;
         made.pop().ok_or_else(|| Error::internal("a task was not made"))
@@ -178,6 +179,7 @@ impl Change for CreateMany {
     type Output = Tasks;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Tasks> {
+        check_creator(cx, &self.creator_id)?;
         cx.check_count("tasks", self.tasks.len())?;
         let drafts: Vec<Draft<'_>> = self
             .tasks
@@ -247,8 +249,6 @@ fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>, single: bool) -> Result<Ve
 impl Draft<'_> {
     fn check(&self, cx: &mut Decide<'_>) -> Result<Task> {
         let new = &self.task;
-        id::check_name("creator_id", self.creator_id)?;
-        cx.by.may_act_as("creator_id", self.creator_id)?;
         check_title(&new.title)?;
         if let Some(description) = &new.description {
             cx.check_text("description", description)?;
@@ -309,6 +309,11 @@ impl Draft<'_> {
             ended_at: None,
         })
     }
+}
+
+fn check_creator(cx: &Decide<'_>, creator_id: &str) -> Result<()> {
+    id::check_name("creator_id", creator_id)?;
+    cx.by.may_act_as("creator_id", creator_id)
 }
 
 impl NewTask {
