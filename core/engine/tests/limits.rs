@@ -14,6 +14,8 @@ mod hub;
 mod memory;
 #[path = "limits/messages.rs"]
 mod messages;
+#[path = "limits/sessions.rs"]
+mod sessions;
 #[path = "limits/source.rs"]
 mod source;
 #[path = "limits/stage.rs"]
@@ -30,7 +32,7 @@ use folkmoot_engine::HubConfig;
 
 /// The cases of each noun.
 fn all() -> Vec<Case> {
-    [agents::cases(), events::cases(), memory::cases(), messages::cases(), tasks::cases()]
+    [agents::cases(), events::cases(), memory::cases(), messages::cases(), sessions::cases(), tasks::cases()]
         .into_iter()
         .flatten()
         .collect()
