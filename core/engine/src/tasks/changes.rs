@@ -107,6 +107,7 @@ pub(crate) fn emit(cx: &mut Decide<'_>, kind: &'static str, task: Task) -> u64 {
         session_id: task.session_id.clone(),
         task_id: Some(task.task_id.clone()),
         target_agents: targets,
+        subject: task.root_id.clone(),
         ..Place::default()
     };
     cx.emit(kind, place, Changed { shape: changes_shape(kind), task })
