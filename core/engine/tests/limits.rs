@@ -8,6 +8,8 @@ mod agents;
 mod case;
 #[path = "limits/events.rs"]
 mod events;
+#[path = "limits/hooks.rs"]
+mod hooks;
 #[path = "limits/hub.rs"]
 mod hub;
 #[path = "limits/memory.rs"]
@@ -41,6 +43,7 @@ fn all() -> Vec<Case> {
 #[test]
 fn what_just_fits_is_taken_and_what_is_past_a_limit_is_refused_and_changes_nothing() {
     let (mut broken, mut refused) = (Vec::new(), hub::refusals());
+    refused.extend(hooks::refusals());
     let cases = all();
     for case in &cases {
         match case.try_out() {
