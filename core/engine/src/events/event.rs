@@ -28,7 +28,8 @@ pub struct Place {
     pub target_agents: Vec<String>,
     /// What ties a question to its answer.
     pub correlation_id: Option<String>,
-    /// A memory key, or the type of a published event.
+    /// A memory key, the type of a published event, or the task at the top of the tree that a task, or what is said about
+    /// it, belongs to.
     pub subject: Option<String>,
 }
 

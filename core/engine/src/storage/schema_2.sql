@@ -17,7 +17,7 @@ CREATE TABLE event (
   kind        TEXT NOT NULL,
   time        INTEGER NOT NULL,
   principal   TEXT NOT NULL,
-  subject     TEXT,               -- a memory key or the type of a published event
+  subject     TEXT,               -- a memory key, the type of a published event, or the task at the top of a tree
   agent_id    TEXT,
   session_id  TEXT,
   task_id     TEXT,

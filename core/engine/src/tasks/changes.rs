@@ -132,6 +132,7 @@ fn place(cx: &Decide<'_>, task: &Task) -> Place {
         session_id: task.session_id.clone(),
         task_id: Some(task.task_id.clone()),
         target_agents: targets,
+        subject: task.root_id.clone(),
         ..Place::default()
     }
 }

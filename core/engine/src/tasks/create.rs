@@ -216,6 +216,7 @@ fn create(cx: &mut Decide<'_>, drafts: &[Draft<'_>], list: &str) -> Result<Vec<T
     }
     check_circles(&tasks)?;
     drop(ids);
+    super::tree::set_roots(cx.db, &mut tasks)?;
     propose(cx, tasks, list.is_empty())
 }
 
@@ -283,6 +284,7 @@ impl Draft<'_> {
             depends_on: check_depends_on(cx, &new.depends_on)?,
             on_dependency_failure: new.on_dependency_failure.unwrap_or_default(),
             parent_id: new.parent_id.clone(),
+            root_id: None,
             session_id: new.session_id.clone(),
             creator_id: self.creator_id.to_owned(),
             requirements: new.requirements.clone().unwrap_or_default(),
@@ -394,7 +396,7 @@ fn check_circles(tasks: &[Task]) -> Result<()> {
     let mut clear = HashSet::new();
     for task in tasks.iter().filter(|task| !task.depends_on.is_empty()) {
         if let Some(circle) = find_circle(&task.task_id, &follow, &mut clear)? {
-            return Err(TaskError::Cycle { circle }.into());
+            return Err(TaskError::Cycle { field: "depends_on", circle }.into());
         }
     }
     Ok(())

@@ -241,6 +241,15 @@ pub(crate) fn with_lease(db: &Connection, task_id: &str) -> Result<Option<(Task,
     found.map(|(body, lease)| Ok((read(&body)?, lease))).transpose()
 }
 
+/// A task with the `seq` of its newest event.
+pub(crate) fn with_seq(db: &Connection, task_id: &str) -> Result<Option<(Task, u64)>> {
+    let row: Option<(String, i64)> = db
+        .prepare_cached("SELECT body, seq FROM task WHERE task_id = ?1")?
+        .query_row([task_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    row.map(|(body, seq)| Ok((read(&body)?, seq as u64))).transpose()
+}
+
 /// Reads a stored task.
 pub(crate) fn read(body: &str) -> Result<Task> {
     serde_json::from_str(body)
