@@ -36,6 +36,7 @@ __all__ = [
     "Filter",
     "Gap",
     "HistoryPage",
+    "HookStats",
     "HubStats",
     "InboxPage",
     "Joined",
@@ -471,12 +472,12 @@ class Difference(Record):
 
 
 class Digest(Record):
-    """Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model."""
+    """Answer of `thread.summarize`: a digest made of the messages themselves, with the summary of a summarizer if there is one."""
 
     __slots__ = ()
 
     method: str
-    """Always `extractive`: what follows was taken out of the messages; nothing was rephrased."""
+    """`extractive`: all that follows was taken out of the messages, nothing was rephrased. `summarizer`: `summary` was written by a plug-in."""
 
     message_count: int
     """How many messages there are."""
@@ -497,10 +498,16 @@ class Digest(Record):
     """Up to three messages with the most reactions, the most first; redacted ones are left out."""
 
     summary: str
-    """All this in a few sentences, which say what they are."""
+    """All this in a few sentences, which say what they are; or what the summarizer wrote."""
 
     session_id: str | None
     """The session, when it is of one."""
+
+    summarizer: str | None
+    """The summarizer that wrote `summary`, or that was asked in vain."""
+
+    summarizer_error: str | None
+    """Why the summarizer wrote nothing; then the digest is extractive."""
 
     thread_id: str | None
     """The thread, when it is of one."""
@@ -598,6 +605,9 @@ class Filter(Record):
     event_types: list[str]
     """Types of published events."""
 
+    execution_id: str | None
+    """A task that is part of no other, with all of its parts: their events, and messages about them."""
+
     key_prefix: str | None
     """The start of memory keys."""
 
@@ -643,8 +653,41 @@ class HistoryPage(Record):
     at_end: bool
     """Whether the newest message is among them, or was before."""
 
-    omitted: int
+    left_out: int
     """Without `after`: how many older messages there are."""
+
+
+class HookStats(Record):
+    """How a hook of this process fares."""
+
+    __slots__ = ()
+
+    name: str
+    """Its name."""
+
+    point: Literal["before", "after", "summarizer", "collector"]
+    """Where it is called."""
+
+    pattern: str
+    """The operations or kinds it is called for."""
+
+    on_error: Literal["allow", "refuse"]
+    """What a before hook that fails does to the call."""
+
+    calls: int
+    """How often it was called."""
+
+    refused: int
+    """How often it refused."""
+
+    changed: int
+    """How often it changed the input."""
+
+    failed: int
+    """How often it failed, with the calls that were given up among them."""
+
+    timed_out: int
+    """How often it was given up, for its time was over."""
 
 
 class HubStats(Record):
@@ -669,6 +712,9 @@ class HubStats(Record):
 
     events: dict[str, int]
     """Durable events in the log, by kind."""
+
+    hooks: list[HookStats]
+    """The hooks of the process that was asked, by name."""
 
     last_event_at: str | None
     """The time of the newest durable event."""
@@ -1411,7 +1457,7 @@ class SessionView(Record):
     messages: list[Message]
     """Its newest messages, the oldest of them first."""
 
-    omitted: int
+    left_out: int
     """How many older messages there are than those shown."""
 
     position: int
@@ -1675,6 +1721,9 @@ class Task(Record):
     retry_at: str | None
     """Until when it is not tried again after a failure."""
 
+    root_id: str | None
+    """The task at the top of the tree that it is a part of; left out when it is at the top itself."""
+
     session_id: str | None
     """The session it belongs to."""
 
@@ -1933,6 +1982,8 @@ Digest._shape = {
     "most_reacted": [Message],
     "summary": None,
     "session_id": None,
+    "summarizer": None,
+    "summarizer_error": None,
     "thread_id": None,
 }
 Disconnected._shape = {
@@ -1965,6 +2016,7 @@ Filter._shape = {
     "agents": None,
     "correlation_id": None,
     "event_types": None,
+    "execution_id": None,
     "key_prefix": None,
     "kinds": None,
     "session_id": None,
@@ -1980,7 +2032,18 @@ HistoryPage._shape = {
     "messages": [Message],
     "position": None,
     "at_end": None,
-    "omitted": None,
+    "left_out": None,
+}
+HookStats._shape = {
+    "name": None,
+    "point": None,
+    "pattern": None,
+    "on_error": None,
+    "calls": None,
+    "refused": None,
+    "changed": None,
+    "failed": None,
+    "timed_out": None,
 }
 HubStats._shape = {
     "agents": None,
@@ -1989,6 +2052,7 @@ HubStats._shape = {
     "messages": None,
     "memory_keys": None,
     "events": None,
+    "hooks": [HookStats],
     "last_event_at": None,
 }
 InboxPage._shape = {
@@ -2236,7 +2300,7 @@ SessionView._shape = {
     "clients": None,
     "counts": SessionCounts,
     "messages": [Message],
-    "omitted": None,
+    "left_out": None,
     "position": None,
     "ended_at": None,
     "name": None,
@@ -2324,6 +2388,7 @@ Task._shape = {
     "requires": None,
     "result": None,
     "retry_at": None,
+    "root_id": None,
     "session_id": None,
 }
 TaskHistory._shape = {

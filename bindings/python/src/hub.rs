@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use folkmoot_engine::Json;
+use folkmoot_engine::hub::Check;
 use folkmoot_engine::input::read_input;
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
 use pyo3::prelude::*;
@@ -11,8 +12,9 @@ use pyo3::types::PyDict;
 use crate::bridge::Bridge;
 use crate::error::to_python;
 use crate::guard::{caught, outside, waiting};
+use crate::hooks::{self, Desk};
 use crate::shape::Shape;
-use crate::subscription::Subscription;
+use crate::subscription::{Source, Subscription};
 use crate::{from_json, hot, shape, to_json};
 
 /// One handle on a hub, and on whose behalf it acts.
@@ -57,14 +59,17 @@ impl Hub {
     ) -> PyResult<Bound<'py, PyAny>> {
         let input = to_json::input(input)?;
         let over = || if self.hub.is_closed() { Err(closed()) } else { Ok(()) };
-        let answer = waiting(py, over, |check| self.hub.call_as(&self.by, name, &input, check))?;
+        let depth = hooks::depth(py, &self.hub);
+        let call = |check: &mut Check<'_>| self.hub.call_as(&self.by, name, &input, check);
+        let answer = waiting(py, over, |check| hooks::deep(depth, || call(check)))?;
         from_json::read(py, &answer, shape::of_answer(py, name)?)
     }
 
     /// Runs an operation without waiting: the answer arrives at the bridge under the ticket that is returned.
     fn submit(&self, bridge: &Bridge, name: &str, input: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let depth = hooks::depth(input.py(), &self.hub);
         let input = to_json::input(input)?;
-        Ok(bridge.submit(&self.hub, &self.by, name, &input))
+        Ok(hooks::deep(depth, || bridge.submit(&self.hub, &self.by, name, &input)))
     }
 
     /// Takes what an agent has just done, at once.
@@ -99,6 +104,10 @@ impl Hub {
             location,
         };
         let update = fields.read().map_err(|error| to_python(py, &error))?;
+        if self.hub.hooked("presence.update") {
+            let depth = hooks::depth(py, &self.hub);
+            return outside(py, || hooks::deep(depth, || self.hub.run_as(&self.by, update)).map(drop));
+        }
         // Taken into memory: nothing here waits, so the interpreter's lock is kept.
         caught(|| self.hub.run_as(&self.by, update)).map(drop).map_err(|error| to_python(py, &error))
     }
@@ -119,6 +128,21 @@ impl Hub {
         hot::memory_cached(py, self, key, shape)
     }
 
+    /// Whether hooks are asked before this operation: then even a quick call waits.
+    fn hooked(&self, name: &str) -> bool {
+        self.hub.hooked(name)
+    }
+
+    /// Registers a hook whose questions are left at a desk.
+    fn hook(&self, py: Python<'_>, desk: &Desk, hook: &Bound<'_, PyDict>) -> PyResult<()> {
+        hooks::register(py, &self.hub, desk, hook)
+    }
+
+    /// Takes a hook away.
+    fn unhook(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        outside(py, || self.hub.unhook(name))
+    }
+
     /// Listens from now on, or from after a `seq`.
     #[pyo3(signature = (filter, after=None))]
     fn subscribe(
@@ -128,19 +152,25 @@ impl Hub {
         after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Subscription> {
         let filter = to_json::input(filter)?;
-        let after = after
-            .map(|after| {
-                after.extract::<u64>().map_err(|_| {
-                    Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0")
-                })
-            })
-            .transpose()
-            .map_err(|error| to_python(py, &error))?;
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
         let live = outside(py, || {
             let filter: Filter = read_input(&filter)?;
             self.hub.subscribe_as(&self.by, filter, after)
         })?;
-        Ok(Subscription::new(live, self.hub.clone()))
+        Ok(Subscription::new(Source::Events(live), self.hub.clone()))
+    }
+
+    /// Follows a task with its parts and messages, from its beginning or from after a `seq`.
+    #[pyo3(signature = (task_id, after=None))]
+    fn follow(
+        &self,
+        py: Python<'_>,
+        task_id: &str,
+        after: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subscription> {
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
+        let live = outside(py, || self.hub.execution_as(&self.by, task_id, after))?;
+        Ok(Subscription::new(Source::Execution(Box::new(live)), self.hub.clone()))
     }
 
     /// Has this process beat for an agent.
@@ -190,6 +220,11 @@ impl Hub {
         let text = serde_json::to_vec(self.hub.config()).unwrap_or_default();
         from_json::read(py, &text, &Shape::Plain)
     }
+}
+
+fn read_after(after: Option<&Bound<'_, PyAny>>) -> folkmoot_engine::Result<Option<u64>> {
+    let bad = |after| Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0");
+    after.map(|after| after.extract::<u64>().map_err(|_| bad(after))).transpose()
 }
 
 pub fn closed() -> Error {

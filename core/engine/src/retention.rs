@@ -102,6 +102,7 @@ fn trim_events(cx: &Decide<'_>, surplus: u64) -> Result<i64> {
         .query_row(params![base as i64, STEP, surplus as i64, oldest, indexed], |row| row.get(0))?;
     let Some(upto) = upto else { return Ok(0) };
     crate::memory::tables::set_aside(cx.db, upto as u64, cx.config.retain_versions)?;
+    crate::tasks::tables::set_aside(cx.db, upto as u64)?;
     cx.db
         .prepare_cached("UPDATE hub SET base_seq = ?1, base_hash = (SELECT hash FROM event WHERE seq = ?1)")?
         .execute([upto])?;

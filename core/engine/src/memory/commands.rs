@@ -238,7 +238,7 @@ impl Change for Set {
             let place = Place { subject: Some(self.key.clone()), ..Place::default() };
             cx.emit(super::events::ACCESS_CHANGED, place, access.rule(&self.key, true));
         }
-        cx.emit(UPDATED, place(&entry), entry.clone());
+        cx.emit_answer(UPDATED, place(&entry), entry.clone());
         Ok(entry)
     }
 

@@ -160,7 +160,7 @@ impl<'a> Round<'a> {
         (decided, cx.drafts)
     }
 
-    fn write(&mut self, draft: Draft, principal: &str, job: &Job, progress: &mut Progress) -> Result<()> {
+    fn write(&mut self, draft: Draft, principal: &str, job: &mut Job, progress: &mut Progress) -> Result<()> {
         let stamp = Stamp { seq: progress.head.seq + 1, time: self.now };
         self.scratch.clear();
         draft.body.encode(self.scratch)?;
@@ -174,6 +174,9 @@ impl<'a> Round<'a> {
             progress.head.hash = self.log.append(&entry, &progress.head.hash)?;
         }
         draft.body.apply(self.db, stamp, data)?;
+        if draft.answers {
+            job.command.answer_is(data);
+        }
         progress.head.seq = stamp.seq;
         if self.collect {
             progress.events.push(Arc::new(Event {

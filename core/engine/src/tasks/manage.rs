@@ -233,7 +233,7 @@ impl Update {
             false => tables::dependencies(cx.db, id),
         };
         match find_circle(&task.task_id, &follow, &mut std::collections::HashSet::new())? {
-            Some(circle) => Err(TaskError::Cycle { circle }.into()),
+            Some(circle) => Err(TaskError::Cycle { field: "depends_on", circle }.into()),
             None => Ok(()),
         }
     }
