@@ -166,6 +166,8 @@ pub struct Draft {
     pub place: Place,
     /// What it says.
     pub body: Box<dyn Body>,
+    /// Whether the command answers just what the event says.
+    pub answers: bool,
     /// Whether it is kept for minutes only, though its operation is not of that class.
     pub relaxed: bool,
 }

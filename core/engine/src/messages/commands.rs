@@ -105,7 +105,7 @@ impl Send {
         Send { recipients: Some(Targets::Many(recipients.into_iter().map(Into::into).collect())), ..self }
     }
 
-    fn check(&self, cx: &Decide<'_>) -> Result<()> {
+    pub(crate) fn check(&self, cx: &Decide<'_>) -> Result<()> {
         check_content(cx, &self.content)?;
         for (field, name) in [
             ("message_id", &self.message_id),
