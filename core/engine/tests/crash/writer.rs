@@ -106,10 +106,10 @@ fn one_write(hub: &Hub, agent: &str, me: &str, n: u64) {
         }
         8 => sessions::live(hub, agent, &by),
         9 => {
-            let own = n % 2 == 0;
+            let own = n.is_multiple_of(2);
             sessions::change_state(hub, agent, own.then_some(me), &by);
         }
-        10 => work(hub, agent, Some(if n % 2 == 0 { "auto" } else { agent }), &by),
+        10 => work(hub, agent, Some(if n.is_multiple_of(2) { "auto" } else { agent }), &by),
         11 => rebalance(hub),
         _ => {
             // Relaxed: not promised to survive, but its events share the count of `seq`.
