@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use folkmoot_engine::json::{Json, read_input};
+use folkmoot_engine::error::caught;
+use folkmoot_engine::json::read_input;
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::bridge::Bridge;
 use crate::error::to_python;
-use crate::guard::{caught, outside, waiting};
+use crate::guard::{outside, waiting};
 use crate::shape::Shape;
 use crate::subscription::Subscription;
 use crate::{from_json, hot, shape, to_json};
@@ -35,8 +36,7 @@ impl Hub {
     ) -> PyResult<Hub> {
         let given = to_json::input(config)?;
         let hub = outside(py, || {
-            let config = read_config(&given, toml, environment)?;
-            folkmoot_engine::Hub::open(path, config)
+            folkmoot_engine::Hub::open(path, HubConfig::layered(toml, environment, &given)?)
         })?;
         Ok(Hub { hub, by: Principal::Process })
     }
@@ -55,8 +55,7 @@ impl Hub {
         input: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let input = to_json::input(input)?;
-        let over = || if self.hub.is_closed() { Err(closed()) } else { Ok(()) };
-        let answer = waiting(py, over, |check| self.hub.call_as(&self.by, name, &input, check))?;
+        let answer = waiting(py, || self.hub.check_open(), |check| self.hub.call_as(&self.by, name, &input, check))?;
         from_json::read(py, &answer, shape::of_answer(py, name)?)
     }
 
@@ -189,21 +188,6 @@ impl Hub {
         let text = serde_json::to_vec(self.hub.config()).unwrap_or_default();
         from_json::read(py, &text, &Shape::Plain)
     }
-}
-
-pub fn closed() -> Error {
-    Error::unavailable("this hub is closed").with("reason", "closed").hint("open it again")
-}
-
-fn read_config(given: &[u8], toml: Option<&str>, environment: bool) -> folkmoot_engine::Result<HubConfig> {
-    let base = toml.map_or_else(|| Ok(HubConfig::default()), HubConfig::from_toml)?;
-    let base = if environment { base.with_env(std::env::vars())? } else { base };
-    let mut whole = serde_json::to_value(base).unwrap_or_default();
-    let given = read_input::<Json>(given)?.to_value();
-    if let (Some(whole), Some(given)) = (whole.as_object_mut(), given.as_object()) {
-        whole.extend(given.clone());
-    }
-    HubConfig::from_json(&whole)
 }
 
 /// Every key of a configuration with its default.

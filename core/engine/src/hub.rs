@@ -99,6 +99,11 @@ impl Hub {
         Ok(&self.handle.core)
     }
 
+    /// Refuses when this handle cannot be used: it is closed, or its process has forked.
+    pub fn check_open(&self) -> Result<()> {
+        self.core().map(drop)
+    }
+
     /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.handle.core.storage.path
