@@ -25,8 +25,7 @@ for (const vector of ALL) {
 /** `hub.tasks.claimMany` of `task.claim_many`. */
 function method(hub, name) {
   const [noun, verb] = name.split(".");
-  const plural = noun.endsWith("y") && !(noun in hub) ? `${noun.slice(0, -1)}ies` : `${noun}s`;
-  const place = noun === "hub" ? hub : (hub[noun] ?? hub[plural]);
+  const place = noun === "hub" ? hub : (hub[`${noun}s`] ?? hub[`${noun.slice(0, -1)}ies`] ?? hub[noun]);
   const camel = verb.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
   return (input) => place[camel](input);
 }

@@ -36,7 +36,8 @@ pub fn whole(field: &str, number: f64) -> Result<u64> {
     if number.fract() == 0.0 && (0.0..=MOST).contains(&number) {
         return Ok(number as u64);
     }
-    Err(Error::invalid(field, number, "must be a whole number from 0 to 2^53 - 1"))
+    let shown = if number.fract() == 0.0 { Value::from(number as i64) } else { Value::from(number) };
+    Err(Error::invalid(field, shown, "must be a whole number from 0 to 2^53 - 1"))
 }
 
 /// Text that others hold too: copied once, into JavaScript's own.

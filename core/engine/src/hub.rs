@@ -1,6 +1,6 @@
 //! The hub as its users hold it: open, call, subscribe, close.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -42,6 +42,8 @@ pub struct Hub {
 struct Handle {
     core: Arc<Core>,
     closed: AtomicBool,
+    /// The agents that this process beats for on this handle's behalf.
+    held: Mutex<HashSet<String>>,
 }
 
 /// The hubs that are open in this process, by device and inode.
@@ -86,7 +88,7 @@ impl Hub {
 
     /// A handle that is counted already.
     fn over(core: Arc<Core>) -> Hub {
-        Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false) }) }
+        Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false), held: Mutex::default() }) }
     }
 
     pub(crate) fn core(&self) -> Result<&Arc<Core>> {
@@ -215,10 +217,13 @@ impl Hub {
         Subscription::open(self.core()?, filter, by, after)
     }
 
-    /// Has this process beat for the agent until it leaves or the hub is closed. The agent must be registered.
+    /// Has this process beat for the agent until it leaves or this handle is closed. The agent must be registered.
     pub fn hold_agent(&self, agent_id: &str) -> Result<()> {
         let core = self.core()?;
-        core.keeper.hold(core, agent_id)
+        let mut held = self.handle.held.lock();
+        core.keeper.hold(core, agent_id, !held.contains(agent_id))?;
+        held.insert(agent_id.to_owned());
+        Ok(())
     }
 
     /// Writes what was acknowledged from memory (relaxed updates).
@@ -246,7 +251,8 @@ impl Hub {
         core.storage.read(|reader| crate::check::check(reader.db))
     }
 
-    /// Closes this handle. The last one of the process ends the hub's threads and takes its agents offline.
+    /// Closes this handle and takes the agents offline that it alone held. The last one of the process ends the hub's
+    /// threads.
     pub fn close(&self) {
         self.handle.close();
     }
@@ -270,6 +276,11 @@ impl Handle {
             if others.is_none_or(|other| Arc::ptr_eq(&other, &self.core)) {
                 self.core.storage.let_go();
             }
+            return;
+        }
+        let held = self.held.lock().drain().collect();
+        if let Err(error) = self.core.keeper.let_go(&self.core, held) {
+            tracing::warn!(%error, "agents of a handle could not be taken offline on closing");
         }
     }
 }
