@@ -27,7 +27,7 @@ function method(hub, name) {
   const [noun, verb] = name.split(".");
   const place = noun === "hub" ? hub : (hub[`${noun}s`] ?? hub[`${noun.slice(0, -1)}ies`] ?? hub[noun]);
   const camel = verb.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
-  return (input) => place[camel](input);
+  return (input) => (camel in (place ?? {}) ? place[camel](input) : hub.call(name, input));
 }
 
 test("every operation has a good and a bad step", () => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use folkmoot_engine::json::read_input;
+use folkmoot_engine::input::read_input;
 use folkmoot_engine::{Error, Filter, Principal};
 use napi_derive::napi;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use folkmoot_engine::error::caught;
-use folkmoot_engine::json::read_input;
+use folkmoot_engine::input::read_input;
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

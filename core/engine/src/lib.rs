@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod hub;
 pub mod id;
+pub mod input;
 pub mod json;
 pub(crate) mod keeper;
 pub mod leases;
@@ -29,6 +30,7 @@ pub mod principal;
 pub(crate) mod retention;
 pub mod seams;
 pub(crate) mod search;
+pub mod sessions;
 pub mod storage;
 pub mod tasks;
 

@@ -37,6 +37,7 @@
 //! | opening, calling, subscribing | [`Hub`], [`HubConfig`], [`Subscription`], [`Filter`] |
 //! | who takes part and what each is doing | [`agents`] |
 //! | what they say | [`messages`]: send, inbox, ask, threads |
+//! | working together in a session | [`sessions`]: channels, shared state, decisions, rules |
 //! | shared work | [`tasks`]: create, claim, progress, complete |
 //! | shared memory | [`memory`]: versions, compare-and-set, access |
 //! | your own events, the log, durable consumers | [`events`] |
@@ -50,5 +51,6 @@ pub use folkmoot_engine::{
     Code, Durability, Error, Event, Filter, Hub, HubConfig, Item, Json, Principal, Result, Subscription,
 };
 pub use folkmoot_engine::{
-    agents, check, clock, config, error, events, hub, json, memory, messages, operations, principal, tasks,
+    agents, check, clock, config, error, events, hub, json, memory, messages, operations, principal,
+    sessions, tasks,
 };

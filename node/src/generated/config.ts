@@ -2,6 +2,8 @@
 
 /** The configuration of a hub; what is left out has its default. */
 export interface HubConfig {
+  /** Seconds after which an open task that nobody took counts as one priority higher; 0 turns that off. Default: `600.0`. */
+  readonly ageing_seconds?: number | undefined;
   /** Create the file when it is not there. Default: `true`. */
   readonly create?: boolean | undefined;
   /** What a durable write waits for: `full`, `normal` or `memory`. Default: `"full"`. */
@@ -16,6 +18,10 @@ export interface HubConfig {
   readonly lease_seconds?: number | undefined;
   /** Agents known at once. Default: `100000`. */
   readonly max_agents?: number | undefined;
+  /** Channels of one session. Default: `100`. */
+  readonly max_channels?: number | undefined;
+  /** Clients connected to one session at once, when its start does not say. Default: `10`. */
+  readonly max_clients?: number | undefined;
   /** Items of any list given in one call. Default: `1000`. */
   readonly max_items?: number | undefined;
   /** Nesting of any JSON given. Default: `64`. */
@@ -24,6 +30,10 @@ export interface HubConfig {
   readonly max_message_bytes?: number | undefined;
   /** Bytes of one `metadata`. Default: `65536`. */
   readonly max_metadata_bytes?: number | undefined;
+  /** Participants of one session, those invited counted. Default: `100`. */
+  readonly max_participants?: number | undefined;
+  /** Sessions active at once. Default: `10000`. */
+  readonly max_sessions?: number | undefined;
   /** Subscriptions open at once in one hub. Default: `10000`. */
   readonly max_subscriptions?: number | undefined;
   /** Bytes of any other text field. Default: `65536`. */
@@ -36,6 +46,8 @@ export interface HubConfig {
   readonly read_only?: boolean | undefined;
   /** How many relaxed updates may wait; past it they are folded together and counted. Default: `100000`. */
   readonly relaxed_queue?: number | undefined;
+  /** Seconds that a task stays reserved for an agent that went offline, when a caller named that agent; 0 keeps it for ever. What the engine assigned is given on at once. Default: `300.0`. */
+  readonly reservation_seconds?: number | undefined;
   /** Days that the log keeps an event. Default: `30.0`. */
   readonly retain_days?: number | undefined;
   /** How many events the log keeps. Default: `1000000`. */

@@ -142,7 +142,7 @@ export class Tasks {
    *
    * @throws {FolkmootError} invalid_input, limit_exceeded, unavailable, storage, internal
    */
-  list(input: t.TaskListInput = {}, options?: CallOptions): Promise<t.Tasks> {
+  list(input: t.TaskListInput = {}, options?: CallOptions): Promise<t.TaskPage> {
     return this.caller.call("task.list", input, options);
   }
 
@@ -246,7 +246,7 @@ export class Tasks {
   }
 
   /**
-   * Reserves a task for an agent, or takes the reservation away.
+   * Reserves a task for an agent, lets the engine choose one (`auto`), or takes the reservation away.
    *
    * @throws {FolkmootError} not_found, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
    */
@@ -261,6 +261,15 @@ export class Tasks {
    */
   update(input: t.TaskUpdateInput, options?: CallOptions): Promise<t.Task> {
     return this.caller.call("task.update", input, options);
+  }
+
+  /**
+   * Moves work that nobody has begun from agents with more than their load, or offline, to those with room.
+   *
+   * @throws {FolkmootError} invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  rebalance(input: t.TaskRebalanceInput = {}, options?: CallOptions): Promise<t.Rebalanced> {
+    return this.caller.call("task.rebalance", input, options);
   }
 
   /**
@@ -410,7 +419,7 @@ export class Messages {
   /**
    * Sends a message to agents, to a session or to all.
    *
-   * @throws {FolkmootError} not_found, already_exists, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   * @throws {FolkmootError} not_found, already_exists, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
    */
   send(input: t.MessageSendInput, options?: CallOptions): Promise<t.Message> {
     return this.caller.call("message.send", input, options);
@@ -464,7 +473,7 @@ export class Messages {
   /**
    * Asks a question and waits for its answer.
    *
-   * @throws {FolkmootError} not_found, already_exists, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   * @throws {FolkmootError} not_found, already_exists, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
    */
   ask(input: t.MessageAskInput, options?: CallOptions): Promise<t.Asked> {
     return this.caller.call("message.ask", input, options);
@@ -552,6 +561,177 @@ export class Threads {
   }
 }
 
+/** Operations on sessions. */
+export class Sessions {
+  protected readonly caller: Caller;
+
+  constructor(caller: Caller) {
+    this.caller = caller;
+  }
+
+  /**
+   * Starts a session: a piece of work that agents do together, with channels and a shared state.
+   *
+   * @throws {FolkmootError} not_found, already_exists, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  start(input: t.SessionStartInput, options?: CallOptions): Promise<t.Session> {
+    return this.caller.call("session.start", input, options);
+  }
+
+  /**
+   * Gets a session with its participants, channels, decisions and newest messages.
+   *
+   * @throws {FolkmootError} not_found, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  get(input: t.SessionGetInput, options?: CallOptions): Promise<t.SessionView> {
+    return this.caller.call("session.get", input, options);
+  }
+
+  /**
+   * Lists sessions, newest first.
+   *
+   * @throws {FolkmootError} invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  list(input: t.SessionListInput = {}, options?: CallOptions): Promise<t.SessionPage> {
+    return this.caller.call("session.list", input, options);
+  }
+
+  /**
+   * Joins a session; answers its channels and its shared state as they stand.
+   *
+   * @throws {FolkmootError} not_found, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  join(input: t.SessionJoinInput, options?: CallOptions): Promise<t.Joined> {
+    return this.caller.call("session.join", input, options);
+  }
+
+  /**
+   * Leaves a session, or declines an invitation to it.
+   *
+   * @throws {FolkmootError} not_found, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  leave(input: t.SessionLeaveInput, options?: CallOptions): Promise<t.Session> {
+    return this.caller.call("session.leave", input, options);
+  }
+
+  /**
+   * Invites agents to a session.
+   *
+   * @throws {FolkmootError} not_found, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  invite(input: t.SessionInviteInput, options?: CallOptions): Promise<t.Session> {
+    return this.caller.call("session.invite", input, options);
+  }
+
+  /**
+   * Sets the rules of a session: who may join, who may post what where, how often, who must have reviewed.
+   *
+   * @throws {FolkmootError} not_found, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  setRules(input: t.SessionSetRulesInput, options?: CallOptions): Promise<t.Session> {
+    return this.caller.call("session.set_rules", input, options);
+  }
+
+  /**
+   * Ends a session with an outcome: what is in it can be read, and no more comes into it.
+   *
+   * @throws {FolkmootError} not_found, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  end(input: t.SessionEndInput, options?: CallOptions): Promise<t.Session> {
+    return this.caller.call("session.end", input, options);
+  }
+
+  /**
+   * Records what was decided in a session, by whom, why, and from what it came.
+   *
+   * @throws {FolkmootError} not_found, already_exists, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  recordDecision(input: t.SessionRecordDecisionInput, options?: CallOptions): Promise<t.Decision> {
+    return this.caller.call("session.record_decision", input, options);
+  }
+
+  /**
+   * Gets the shared state of a session with its version.
+   *
+   * @throws {FolkmootError} not_found, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  getState(input: t.SessionGetStateInput, options?: CallOptions): Promise<t.SharedState> {
+    return this.caller.call("session.get_state", input, options);
+  }
+
+  /**
+   * Changes the shared state of a session by a patch, against an expected version or merged field by field.
+   *
+   * @throws {FolkmootError} not_found, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  patchState(input: t.SessionPatchStateInput, options?: CallOptions): Promise<t.SharedState> {
+    return this.caller.call("session.patch_state", input, options);
+  }
+
+  /**
+   * Takes one of the places of a session's clients; this process keeps it until it disconnects or ends.
+   *
+   * @throws {FolkmootError} not_found, already_exists, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  connect(input: t.SessionConnectInput, options?: CallOptions): Promise<t.Connected> {
+    return this.caller.call("session.connect", input, options);
+  }
+
+  /**
+   * Gives the place of a client back.
+   *
+   * @throws {FolkmootError} not_found, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  disconnect(input: t.SessionDisconnectInput, options?: CallOptions): Promise<t.Disconnected> {
+    return this.caller.call("session.disconnect", input, options);
+  }
+}
+
+/** Operations on channels. */
+export class Channels {
+  protected readonly caller: Caller;
+
+  constructor(caller: Caller) {
+    this.caller = caller;
+  }
+
+  /**
+   * Makes a channel in a session.
+   *
+   * @throws {FolkmootError} not_found, already_exists, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  create(input: t.ChannelCreateInput, options?: CallOptions): Promise<t.Channel> {
+    return this.caller.call("channel.create", input, options);
+  }
+
+  /**
+   * Lists the channels of a session.
+   *
+   * @throws {FolkmootError} not_found, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  list(input: t.ChannelListInput, options?: CallOptions): Promise<t.ChannelList> {
+    return this.caller.call("channel.list", input, options);
+  }
+
+  /**
+   * Posts a message to a channel of a session.
+   *
+   * @throws {FolkmootError} not_found, already_exists, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  post(input: t.ChannelPostInput, options?: CallOptions): Promise<t.Message> {
+    return this.caller.call("channel.post", input, options);
+  }
+
+  /**
+   * Reads what was said in a channel: the newest, or on from a `seq`.
+   *
+   * @throws {FolkmootError} not_found, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  history(input: t.ChannelHistoryInput, options?: CallOptions): Promise<t.HistoryPage> {
+    return this.caller.call("channel.history", input, options);
+  }
+}
+
 /** Operations on events. */
 export class Events {
   protected readonly caller: Caller;
@@ -630,6 +810,10 @@ export abstract class Operations {
   readonly messages: Messages;
   /** Operations on threads. */
   readonly threads: Threads;
+  /** Operations on sessions. */
+  readonly sessions: Sessions;
+  /** Operations on channels. */
+  readonly channels: Channels;
   /** Operations on events. */
   readonly events: Events;
   /** Operations on consumers. */
@@ -643,6 +827,8 @@ export abstract class Operations {
     this.memory = new Memory(caller);
     this.messages = new Messages(caller);
     this.threads = new Threads(caller);
+    this.sessions = new Sessions(caller);
+    this.channels = new Channels(caller);
     this.events = new Events(caller);
     this.consumers = new Consumers(caller);
   }

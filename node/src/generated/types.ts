@@ -56,6 +56,8 @@ export interface Agent {
 export interface AgentPage {
   /** The agents, in the order of their ids. */
   agents: Array<AgentView>;
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
+  left_out: number;
   /** Give this as `cursor` for the next page; null at the end. */
   next_cursor?: string | null;
 }
@@ -104,6 +106,20 @@ export interface Asked {
   answer?: Message | null;
 }
 
+/** Whom the engine chose for a task, and why. */
+export interface Assignment {
+  /** When. */
+  at: string;
+  /** Why, in a sentence. */
+  reason: string;
+  /** Who could take it, the best first; at most 10. */
+  candidates: Array<Candidate>;
+  /** Who could not, and why; at most 10, those who come nearest to it first. */
+  left_out: Array<LeftOut>;
+  /** The agent; null when nobody can take the task now. */
+  agent_id?: string | null;
+}
+
 /** Something that goes with a message, by reference: the hub does not keep it. */
 export interface Attachment {
   /** What it is called, 1–256 bytes. */
@@ -132,6 +148,52 @@ export interface Bucket {
   count: number;
 }
 
+/** An agent that can take a task, with the parts of its score. */
+export interface Candidate {
+  /** The agent. */
+  agent_id: string;
+  /** 0.5 × `level` + 0.3 × `room` + 0.2 × `success`. */
+  score: number;
+  /** The mean of its levels in what is required, 0 to 1; 1 when nothing is. */
+  level: number;
+  /** The part of `max_load` that is free, 0 to 1. */
+  room: number;
+  /** Of its newest 50 tasks that ended: (done + 1) / (all + 1). */
+  success: number;
+  /** Tasks that it holds and that are reserved for it. */
+  load: number;
+  /** How many tasks it takes at once. */
+  max_load: number;
+  /** Whether it failed this task before: then it comes after those who did not. */
+  failed_before: boolean;
+}
+
+/** A channel of a session. */
+export interface Channel {
+  /** Its name in the session. */
+  channel: string;
+  /** The session. */
+  session_id: string;
+  /** `broadcast`, `structured`, `document` or `consensus`. */
+  type: "broadcast" | "structured" | "document" | "consensus";
+  /** The types of messages that it takes; `*` stands for every type. */
+  message_types: Array<string>;
+  /** Whether what is posted is kept. Cursors and selections of a `document` channel never are. */
+  persistent: boolean;
+  /** When it was made. */
+  created_at: string;
+  /** The agent that made it; null for those made with the session, and for the process or an operator. */
+  created_by?: string | null;
+  /** The roles that may post; null when every participant may. Every participant reads. */
+  roles?: Array<string> | null;
+}
+
+/** The channels of a session. */
+export interface ChannelList {
+  /** The channels, in the order in which they were made. */
+  channels: Array<Channel>;
+}
+
 /** One column of a board. */
 export interface Column {
   /** The status. */
@@ -148,6 +210,22 @@ export interface Columns {
   columns: Array<Column>;
   /** How many tasks there are in all. */
   total: number;
+  /** How many of the newest were left out for `max_tokens`. */
+  left_out: number;
+}
+
+/** Answer of `session.connect`. */
+export interface Connected {
+  /** The client. */
+  client_id: string;
+  /** The session. */
+  session_id: string;
+  /** How many clients are connected now, this one counted. */
+  clients: number;
+  /** The most that may be. */
+  max_clients: number;
+  /** The participant that is at it. */
+  agent_id?: string | null;
 }
 
 /** A consumer. */
@@ -158,6 +236,28 @@ export interface Consumer {
   filter: Filter;
   /** The last `seq` it acknowledged. */
   acked: number;
+}
+
+/** A decision that was taken in a session. */
+export interface Decision {
+  /** Its id. */
+  decision_id: string;
+  /** The session. */
+  session_id: string;
+  /** What was decided. */
+  decision: string;
+  /** What else was thought of: texts, or JSON values of the user's own. */
+  alternatives: Array<any>;
+  /** Ids of activities, votes or messages that led there. */
+  links: Array<string>;
+  /** When it was recorded. */
+  recorded_at: string;
+  /** Who recorded it; null for the process or an operator. */
+  agent_id?: string | null;
+  /** The proposal it comes from, a message of the session. */
+  proposal_id?: string | null;
+  /** Why. */
+  rationale?: string | null;
 }
 
 /** What changed between two versions. */
@@ -196,6 +296,18 @@ export interface Digest {
   thread_id?: string | null;
 }
 
+/** Answer of `session.disconnect`. */
+export interface Disconnected {
+  /** The client. */
+  client_id: string;
+  /** The session. */
+  session_id: string;
+  /** Whether it was connected. */
+  was_connected: boolean;
+  /** How many clients are connected now. */
+  clients: number;
+}
+
 /** One version of a key. */
 export interface Entry {
   /** The key, a path such as `plans/q3`. */
@@ -226,6 +338,8 @@ export interface Entry {
 export interface EventPage {
   /** The events, oldest first. */
   events: Array<Event>;
+  /** How many of the page were left out for `max_tokens`; reading on from `position` gives them. */
+  left_out: number;
   /** The last `seq` that was looked at: read on with `after` this. */
   position: number;
   /** Whether the end of the log was reached. */
@@ -260,12 +374,30 @@ export interface Gap {
   to: number;
 }
 
+/** What was said in a channel. */
+export interface HistoryPage {
+  /** The session. */
+  session_id: string;
+  /** The channel. */
+  channel: string;
+  /** The messages, the oldest first. A channel that is not persistent has none. */
+  messages: Array<Message>;
+  /** Go on after this `seq`: with `after` for more history; once `at_end`, with a subscription for what comes, and nothing is missed and nothing comes twice. */
+  position: number;
+  /** Whether the newest message is among them, or was before. */
+  at_end: boolean;
+  /** Without `after`: how many older messages there are. */
+  omitted: number;
+}
+
 /** How much of everything there is. */
 export interface HubStats {
   /** Agents by status. */
   agents: Record<string, number>;
   /** Tasks by status. */
   tasks: Record<string, number>;
+  /** Sessions by state. */
+  sessions: Record<string, number>;
   /** Messages. */
   messages: number;
   /** Keys of memory that are there. */
@@ -283,7 +415,21 @@ export interface InboxPage {
   /** How many are unread in all; counted up to 1,000 past the page. */
   unread: number;
   /** How many of the page were left out for `max_tokens`. They stay as they are, read or unread. */
-  omitted: number;
+  left_out: number;
+}
+
+/** Answer of `session.join`: the session as it stands at `position`. */
+export interface Joined {
+  /** The session. */
+  session_id: string;
+  /** The session with its participants and rules. */
+  session: Session;
+  /** Its channels. */
+  channels: Array<Channel>;
+  /** Its shared state. */
+  state: SharedState;
+  /** The `seq` at which all this was so. Subscribe with `after` this: nothing is missed and nothing comes twice. */
+  position: number;
 }
 
 /** What last changed a message. */
@@ -296,6 +442,16 @@ export interface LastChange {
   agent_id?: string | null;
   /** The reaction that was given or taken back. */
   reaction?: string | null;
+}
+
+/** An agent that cannot take a task. */
+export interface LeftOut {
+  /** The agent. */
+  agent_id: string;
+  /** Why. */
+  why: "full" | "in_error" | "offline" | "incapable";
+  /** The capabilities that it lacks. */
+  missing?: Array<string>;
 }
 
 /** Where an agent runs. */
@@ -336,6 +492,8 @@ export interface Marked {
 export interface MemoryFound {
   /** The best first. */
   hits: Array<MemoryHit>;
+  /** How many of them were left out for `max_tokens`. */
+  left_out: number;
 }
 
 /** One key that was found. */
@@ -350,12 +508,16 @@ export interface MemoryHit {
 export interface MemoryMany {
   /** One for each key, in the order asked; null where nothing is. */
   entries: Array<Entry | null>;
+  /** How many of the last keys were left out for `max_tokens`: ask for them again. */
+  left_out: number;
 }
 
 /** A page of entries. */
 export interface MemoryPage {
   /** The entries, in the order of their keys. */
   entries: Array<Entry>;
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
+  left_out: number;
   /** Give this as `cursor` for the next page; null at the end. */
   next_cursor?: string | null;
 }
@@ -364,6 +526,8 @@ export interface MemoryPage {
 export interface MemoryVersions {
   /** The versions that are kept, newest first; deletions among them. */
   versions: Array<Entry>;
+  /** How many of them were left out for `max_tokens`. */
+  left_out: number;
 }
 
 /** A message with both its sides. */
@@ -439,7 +603,7 @@ export interface MessageFound {
   /** The best first. */
   hits: Array<MessageHit>;
   /** How many of them were left out for `max_tokens`. */
-  omitted: number;
+  left_out: number;
 }
 
 /** One message that was found. */
@@ -455,9 +619,21 @@ export interface MessagePage {
   /** The messages, newest first. */
   messages: Array<Message>;
   /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
-  omitted: number;
+  left_out: number;
   /** Give this as `cursor` for the next page; null at the end. */
   next_cursor?: string | null;
+}
+
+/** A task that was moved. */
+export interface Move {
+  /** The task. */
+  task_id: string;
+  /** For whom it was reserved. */
+  from: string;
+  /** For whom it is reserved now. */
+  to: string;
+  /** Why, in a sentence. */
+  reason: string;
 }
 
 /** Who took part. */
@@ -482,6 +658,16 @@ export interface Performance {
   mean_task_seconds?: number | null;
   /** Done of all that ended, 0 to 1; null before the first. */
   success_rate?: number | null;
+}
+
+/** Who may post what where. A message that a rule fits must be allowed by it. */
+export interface PostRule {
+  /** Who may: agent ids, `role:<role>`, or `*`. */
+  who: Array<string>;
+  /** The channel it is for; everything of the session when left out. */
+  channel?: string | null;
+  /** The types of messages it is for; every type when left out. */
+  message_types?: Array<string> | null;
 }
 
 /** What an agent is doing now. */
@@ -526,6 +712,8 @@ export interface PresenceList {
   agents: Array<Presence>;
   /** When this was so. */
   timestamp: string;
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
+  left_out: number;
   /** Give this as `cursor` for the next page; null at the end. */
   next_cursor?: string | null;
 }
@@ -538,6 +726,14 @@ export interface PublishedEvent {
   event_type: string;
 }
 
+/** How often one participant may post. */
+export interface RateRule {
+  /** At most this many messages, 1 to 1,000 … */
+  messages: number;
+  /** … in any span of this many seconds, by the hub's clock. */
+  seconds: number;
+}
+
 /** One reaction to a message, with who gave it. */
 export interface Reaction {
   /** An emoji or a word. */
@@ -548,12 +744,194 @@ export interface Reaction {
   agents: Array<string>;
 }
 
+/** Answer of `task.rebalance`. */
+export interface Rebalanced {
+  /** What was moved, in that order. */
+  moved: Array<Move>;
+  /** What would have been moved if anyone could take it; at most 100. */
+  stayed: Array<Stay>;
+}
+
 /** Answer of `task.renew`. */
 export interface Renewed {
   /** The task. */
   task_id: string;
   /** Seconds that the lease lasts from now on. */
   lease_seconds: number;
+}
+
+/** A session: who takes part in it, by which rules, and how it stands. */
+export interface Session {
+  /** Its id. */
+  session_id: string;
+  /** `collaboration`, `review`, `execution`, or another word. */
+  kind: string;
+  /** `active` or `ended`. */
+  state: "active" | "ended";
+  /** How it ended: any JSON value; null while it goes on. */
+  outcome: any;
+  /** Who takes part or was invited, in the order in which they came. */
+  participants: Array<SessionParticipant>;
+  /** Who may do what in it. */
+  rules: SessionRules;
+  /** The most clients that may be connected to it at once. */
+  max_clients: number;
+  /** A JSON object of the user's own. */
+  metadata: any;
+  /** When it was started. */
+  started_at: string;
+  /** The `seq` of the event that started it. */
+  seq: number;
+  /** What last changed it. */
+  last_change: SessionChange;
+  /** When it was ended; null while it goes on. */
+  ended_at?: string | null;
+  /** What it is called. */
+  name?: string | null;
+  /** The project it is of, outside the hub. */
+  project_id?: string | null;
+  /** The agent that started it; null for the process or an operator. */
+  started_by?: string | null;
+  /** The team it is of, outside the hub. */
+  team_id?: string | null;
+}
+
+/** What last changed a session. */
+export interface SessionChange {
+  /** `started`, `joined`, `role_changed`, `left`, `invited`, `rules_changed` or `ended`. */
+  what: string;
+  /** The agents it is about: who joined, left or was invited. */
+  agents: Array<string>;
+  /** When. */
+  at: string;
+  /** On whose behalf; null for the process or an operator. */
+  by?: string | null;
+}
+
+/** How much there is in a session. */
+export interface SessionCounts {
+  /** Those who take part. */
+  participants: number;
+  /** Those who were invited and have not joined. */
+  invited: number;
+  /** Decisions. */
+  decisions: number;
+  /** Messages. */
+  messages: number;
+  /** Messages by channel; those outside the channels are in none. */
+  by_channel: Record<string, number>;
+}
+
+/** A page of sessions. */
+export interface SessionPage {
+  /** The sessions, newest first. An agent is shown those in which it takes part, to which it was invited, and the active ones that it may join. */
+  sessions: Array<Session>;
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
+  left_out: number;
+  /** Give this as `cursor` for the next page; null at the end. */
+  next_cursor?: string | null;
+}
+
+/** Someone in a session. */
+export interface SessionParticipant {
+  /** The agent. */
+  agent_id: string;
+  /** `joined` or `invited`. */
+  state: "joined" | "invited";
+  /** Who invited it; null when nobody did. */
+  invited_by?: string | null;
+  /** When it joined; null while it has not. */
+  joined_at?: string | null;
+  /** Its role in this session, which rules may speak of. */
+  role?: string | null;
+  /** In `session.get`: what its presence says. Left out elsewhere. */
+  status?: "active" | "idle" | "error" | "offline" | null;
+}
+
+/** The rules of a session. What is left out is not limited. */
+export interface SessionRules {
+  /** Who may join: `open` (every registered agent) or `invited`. */
+  join?: "open" | "invited";
+  /** The most that may take part; the hub's `max_participants` when left out. */
+  max_participants?: number | null;
+  /** Who may post what where. */
+  post?: Array<PostRule>;
+  /** How often one participant may post. */
+  rate?: RateRule | null;
+  /** Who must have voted on a proposal before it becomes a decision: agent ids, or `role:<role>` for one of them. */
+  required_reviewers?: Array<string>;
+}
+
+/** A session with what is in it. Its activities are in the feed, by its `session_id`. */
+export interface SessionView {
+  /** Its id. */
+  session_id: string;
+  /** `collaboration`, `review`, `execution`, or another word. */
+  kind: string;
+  /** `active` or `ended`. */
+  state: "active" | "ended";
+  /** How it ended: any JSON value; null while it goes on. */
+  outcome: any;
+  /** Who takes part or was invited, in the order in which they came. */
+  participants: Array<SessionParticipant>;
+  /** Who may do what in it. */
+  rules: SessionRules;
+  /** The most clients that may be connected to it at once. */
+  max_clients: number;
+  /** A JSON object of the user's own. */
+  metadata: any;
+  /** When it was started. */
+  started_at: string;
+  /** The `seq` of the event that started it. */
+  seq: number;
+  /** What last changed it. */
+  last_change: SessionChange;
+  /** Its channels, in the order in which they were made. */
+  channels: Array<Channel>;
+  /** Its newest decisions, the oldest of them first. */
+  decisions: Array<Decision>;
+  /** The version of its shared state (`session.get_state`). */
+  state_version: number;
+  /** How many clients are connected. */
+  clients: number;
+  /** How much there is in it. */
+  counts: SessionCounts;
+  /** Its newest messages, the oldest of them first. */
+  messages: Array<Message>;
+  /** How many older messages there are than those shown. */
+  omitted: number;
+  /** The newest `seq` at which all this was so: subscribe with `after` this to go on. */
+  position: number;
+  /** When it was ended; null while it goes on. */
+  ended_at?: string | null;
+  /** What it is called. */
+  name?: string | null;
+  /** The project it is of, outside the hub. */
+  project_id?: string | null;
+  /** The agent that started it; null for the process or an operator. */
+  started_by?: string | null;
+  /** The team it is of, outside the hub. */
+  team_id?: string | null;
+}
+
+/** The shared state of a session, at one version. */
+export interface SharedState {
+  /** The session. */
+  session_id: string;
+  /** 0 before the first change, then one more with each. */
+  version: number;
+  /** The whole state: a JSON object of the users' own. */
+  state: any;
+  /** The fields that this version changed, as JSON pointers; the empty one stands for the whole. */
+  fields: Array<string>;
+  /** The `seq` of the event of this version; 0 before the first. */
+  seq: number;
+  /** The `seq` of the event of the version before. */
+  previous_seq?: number | null;
+  /** When; null before the first change. */
+  updated_at?: string | null;
+  /** Who changed it; null for the process or an operator. */
+  updated_by?: string | null;
 }
 
 /** Answer of `message.stats`. */
@@ -598,11 +976,21 @@ export interface StatusOf {
   time: string;
 }
 
+/** A task that could not be moved. */
+export interface Stay {
+  /** The task. */
+  task_id: string;
+  /** For whom it is reserved. */
+  agent_id: string;
+  /** Why, in a sentence. */
+  reason: string;
+}
+
 /** One step in the history of who held a task. */
 export interface Step {
   /** When. */
   at: string;
-  /** `assigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`. */
+  /** `assigned`, `unassigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`. */
   what: string;
   /** The agent that held it, or for whom it was reserved. */
   agent_id?: string | null;
@@ -642,6 +1030,10 @@ export interface Task {
   updated_at: string;
   /** Who holds it, or for whom it is reserved; who held it last once it has ended. */
   agent_id?: string | null;
+  /** Whom the engine chose and why, until it is claimed; the history keeps the sentence. */
+  assignment?: Assignment | null;
+  /** Whether the engine chooses its agent (`auto`), anew whenever that agent is gone. */
+  auto_assign?: boolean;
   /** When it was claimed last. */
   claimed_at?: string | null;
   /** Whether it failed for want of attempts. */
@@ -666,10 +1058,14 @@ export interface Task {
   lease_seconds?: number | null;
   /** The newest 100 lines of its log. */
   log?: Array<LogLine>;
+  /** Whether its due date passed before it ended, and that was said. */
+  overdue?: boolean;
   /** The task it is a part of. */
   parent_id?: string | null;
   /** What is being done, in a word. */
   phase?: string | null;
+  /** By how much its priority counts as higher, for it has waited long; up to one above all priorities. */
+  raised?: number;
   /** Whatever its agent must know, as a JSON object. */
   requirements?: any;
   /** Capabilities that its agent must have. */
@@ -690,6 +1086,18 @@ export interface TaskHistory {
   steps: Array<Step>;
   /** The newest 100 lines of its log, oldest first. */
   log: Array<LogLine>;
+  /** How many older steps and lines were left out for `max_tokens`. */
+  left_out: number;
+}
+
+/** A page of tasks. */
+export interface TaskPage {
+  /** The tasks, newest first. */
+  tasks: Array<Task>;
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
+  left_out: number;
+  /** Give this as `cursor` for the next page; null at the end. */
+  next_cursor?: string | null;
 }
 
 /** Some tasks. */
@@ -709,7 +1117,7 @@ export interface ThreadPage {
   /** How many messages it has. */
   message_count: number;
   /** How many older ones were left out, for `limit` or `max_tokens`; `next_cursor` goes on with them. */
-  omitted: number;
+  left_out: number;
   /** Give this as `cursor` for older messages; null at the start of the thread. */
   next_cursor?: string | null;
 }
@@ -812,7 +1220,7 @@ export interface LocationInput {
 export interface NewTaskInput {
   /** A line that says what it is, 1 to 1,000 bytes. */
   readonly title: string;
-  /** The agent it is reserved for. */
+  /** The agent it is reserved for; `auto` lets the engine choose, now or as soon as someone can take it. */
   readonly assign_to?: string | null | undefined;
   /** Tasks that must complete first; tasks of the same call may be named by their `task_id`. */
   readonly depends_on?: ReadonlyArray<string> | undefined;
@@ -838,6 +1246,38 @@ export interface NewTaskInput {
   readonly session_id?: string | null | undefined;
   /** Its id; a new one when left out. */
   readonly task_id?: string | null | undefined;
+}
+
+/** Who may post what where. A message that a rule fits must be allowed by it. */
+export interface PostRuleInput {
+  /** Who may: agent ids, `role:<role>`, or `*`. */
+  readonly who: ReadonlyArray<string>;
+  /** The channel it is for; everything of the session when left out. */
+  readonly channel?: string | null | undefined;
+  /** The types of messages it is for; every type when left out. */
+  readonly message_types?: ReadonlyArray<string> | null | undefined;
+}
+
+/** How often one participant may post. */
+export interface RateRuleInput {
+  /** At most this many messages, 1 to 1,000 … */
+  readonly messages: number;
+  /** … in any span of this many seconds, by the hub's clock. */
+  readonly seconds: number;
+}
+
+/** The rules of a session. What is left out is not limited. */
+export interface SessionRulesInput {
+  /** Who may join: `open` (every registered agent) or `invited`. */
+  readonly join?: "open" | "invited" | undefined;
+  /** The most that may take part; the hub's `max_participants` when left out. */
+  readonly max_participants?: number | null | undefined;
+  /** Who may post what where. */
+  readonly post?: ReadonlyArray<PostRuleInput> | undefined;
+  /** How often one participant may post. */
+  readonly rate?: RateRuleInput | null | undefined;
+  /** Who must have voted on a proposal before it becomes a decision: agent ids, or `role:<role>` for one of them. */
+  readonly required_reviewers?: ReadonlyArray<string> | undefined;
 }
 
 /** One entry of `memory.set_many`. */
@@ -888,6 +1328,8 @@ export interface AgentListInput {
   readonly cursor?: string | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the first that fit. */
+  readonly max_tokens?: number | null | undefined;
   /** Only those with this role. */
   readonly role?: string | null | undefined;
   /** Only those with this status. */
@@ -958,6 +1400,8 @@ export interface PresenceListInput {
   readonly cursor?: string | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the first that fit. */
+  readonly max_tokens?: number | null | undefined;
 }
 
 /** Input of `presence.get`: Gets the presence of one agent. */
@@ -972,7 +1416,7 @@ export interface TaskCreateInput {
   readonly creator_id: string;
   /** A line that says what it is, 1 to 1,000 bytes. */
   readonly title: string;
-  /** The agent it is reserved for. */
+  /** The agent it is reserved for; `auto` lets the engine choose, now or as soon as someone can take it. */
   readonly assign_to?: string | null | undefined;
   /** Tasks that must complete first. */
   readonly depends_on?: ReadonlyArray<string> | undefined;
@@ -1030,6 +1474,8 @@ export interface TaskListInput {
   readonly dead_letter?: boolean | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit. */
+  readonly max_tokens?: number | null | undefined;
   /** Only the parts of this task. */
   readonly parent_id?: string | null | undefined;
   /** Only those that require this. */
@@ -1044,6 +1490,8 @@ export interface TaskListInput {
 export interface TaskBoardInput {
   /** At most this many of each column, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the newest of each column in turn, as many as fit. */
+  readonly max_tokens?: number | null | undefined;
   /** Only tasks of this session. */
   readonly session_id?: string | null | undefined;
 }
@@ -1052,6 +1500,8 @@ export interface TaskBoardInput {
 export interface TaskHistoryInput {
   /** The task. */
   readonly task_id: string;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the newest steps and lines that fit. */
+  readonly max_tokens?: number | null | undefined;
 }
 
 /** Input of `task.claim`: Claims the best task that an agent can do, or one by id; waits for one when asked to. Null when there is none. */
@@ -1180,11 +1630,11 @@ export interface TaskCancelInput {
   readonly reason?: string | null | undefined;
 }
 
-/** Input of `task.assign`: Reserves a task for an agent, or takes the reservation away. */
+/** Input of `task.assign`: Reserves a task for an agent, lets the engine choose one (`auto`), or takes the reservation away. */
 export interface TaskAssignInput {
   /** The task; must be blocked or ready. */
   readonly task_id: string;
-  /** The agent it is to be reserved for; null takes a reservation away. */
+  /** The agent it is to be reserved for; `auto` lets the engine choose, null takes a reservation away. */
   readonly agent_id?: string | null | undefined;
   /** A repeated call with this key gets the first one's answer. */
   readonly idempotency_key?: string | null | undefined;
@@ -1214,6 +1664,14 @@ export interface TaskUpdateInput {
   readonly requires?: ReadonlyArray<string> | null | undefined;
   /** A line that says what it is. */
   readonly title?: string | null | undefined;
+}
+
+/** Input of `task.rebalance`: Moves work that nobody has begun from agents with more than their load, or offline, to those with room. */
+export interface TaskRebalanceInput {
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** At most this many tasks are moved, 1 to 1,000; 100 when left out. */
+  readonly limit?: number | null | undefined;
 }
 
 /** Input of `task.wait`: Waits for a task to end. */
@@ -1258,6 +1716,8 @@ export interface MemoryGetManyInput {
   readonly keys: ReadonlyArray<string>;
   /** Who reads. */
   readonly agent_id?: string | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the first that fit. */
+  readonly max_tokens?: number | null | undefined;
 }
 
 /** Input of `memory.set_many`: Changes several keys together: all of them, or none. */
@@ -1290,6 +1750,8 @@ export interface MemoryListInput {
   readonly cursor?: string | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the first that fit. */
+  readonly max_tokens?: number | null | undefined;
   /** The start of the keys; all keys when left out. */
   readonly prefix?: string | null | undefined;
 }
@@ -1302,6 +1764,8 @@ export interface MemoryHistoryInput {
   readonly agent_id?: string | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit. */
+  readonly max_tokens?: number | null | undefined;
 }
 
 /** Input of `memory.diff`: Shows what changed between two versions of a key, as a JSON patch. */
@@ -1324,6 +1788,8 @@ export interface MemorySearchInput {
   readonly agent_id?: string | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the best that fit. */
+  readonly max_tokens?: number | null | undefined;
   /** The start of the keys to look at. */
   readonly prefix?: string | null | undefined;
 }
@@ -1390,7 +1856,7 @@ export interface MessageSendInput {
   readonly ack_required?: boolean | null | undefined;
   /** What goes with it, by reference: at most 100. */
   readonly attachments?: ReadonlyArray<AttachmentInput> | null | undefined;
-  /** The channel of that session. */
+  /** The channel of that session: it must take messages of this type. What it does not keep is only handed on. */
   readonly channel?: string | null | undefined;
   /** A repeated call with this key gets the first one's answer. */
   readonly idempotency_key?: string | null | undefined;
@@ -1406,7 +1872,7 @@ export interface MessageSendInput {
   readonly recipients?: string | ReadonlyArray<string> | null | undefined;
   /** The message it answers. */
   readonly reply_to?: string | null | undefined;
-  /** The session it is of, here or outside the hub. Everyone may read what is of a session. */
+  /** The session it is of, here or outside the hub. What is of a session of the hub is judged by its rules and read by its participants; `*` then stands for them. What is of a session elsewhere, everyone may read. */
   readonly session_id?: string | null | undefined;
   /** The task (execution) it is about, here or outside the hub; that of the message it answers when left out. */
   readonly task_id?: string | null | undefined;
@@ -1632,6 +2098,248 @@ export interface ThreadSummarizeInput {
   readonly thread_id?: string | null | undefined;
 }
 
+/** Input of `session.start`: Starts a session: a piece of work that agents do together, with channels and a shared state. */
+export interface SessionStartInput {
+  /** Who takes part from the start: registered agents, as ids or as `{"agent_id", "role"}`. */
+  readonly participants: ReadonlyArray<string | Readonly<Record<string, unknown>>>;
+  /** Who starts it: a registered agent; nobody in particular when left out. */
+  readonly agent_id?: string | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** `collaboration` (when left out), `review`, `execution`, or another word. */
+  readonly kind?: string | null | undefined;
+  /** The most clients that may be connected at once; the hub's `max_clients` when left out. */
+  readonly max_clients?: number | null | undefined;
+  /** A JSON object, at most 64 KiB. */
+  readonly metadata?: unknown;
+  /** What it is called. */
+  readonly name?: string | null | undefined;
+  /** The project it is of, outside the hub. */
+  readonly project_id?: string | null | undefined;
+  /** Who may do what in it; nothing is limited when left out. */
+  readonly rules?: SessionRulesInput | null | undefined;
+  /** Its id, if the caller wants to choose it; a new UUIDv7 when left out. */
+  readonly session_id?: string | null | undefined;
+  /** The shared state to begin with, a JSON object; `{}` when left out. */
+  readonly state?: unknown;
+  /** The team it is of, outside the hub. */
+  readonly team_id?: string | null | undefined;
+}
+
+/** Input of `session.get`: Gets a session with its participants, channels, decisions and newest messages. */
+export interface SessionGetInput {
+  /** The session. */
+  readonly session_id: string;
+  /** At most this many of its newest messages, and of its newest decisions, 1 to 1,000; 20 when left out. */
+  readonly limit?: number | null | undefined;
+  /** At most this many tokens of messages, reckoned as bytes of JSON / 4: the newest that fit. */
+  readonly max_tokens?: number | null | undefined;
+}
+
+/** Input of `session.list`: Lists sessions, newest first. */
+export interface SessionListInput {
+  /** Only those in which this agent takes part, or to which it was invited. */
+  readonly agent_id?: string | null | undefined;
+  /** The `next_cursor` of the page before. */
+  readonly cursor?: string | null | undefined;
+  /** Only those of this kind. */
+  readonly kind?: string | null | undefined;
+  /** At most this many, 1 to 1,000; 100 when left out. */
+  readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit. */
+  readonly max_tokens?: number | null | undefined;
+  /** Only those in this state: `active` or `ended`. */
+  readonly state?: "active" | "ended" | null | undefined;
+}
+
+/** Input of `session.join`: Joins a session; answers its channels and its shared state as they stand. */
+export interface SessionJoinInput {
+  /** The session. */
+  readonly session_id: string;
+  /** Who joins: a registered agent. */
+  readonly agent_id: string;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** Its role; the one it was invited with when left out. An agent cannot take a role that the rules speak of, nor `owner`, by itself: those are given at the start, by an invitation of an owner, or by the process. */
+  readonly role?: string | null | undefined;
+}
+
+/** Input of `session.leave`: Leaves a session, or declines an invitation to it. */
+export interface SessionLeaveInput {
+  /** The session. */
+  readonly session_id: string;
+  /** Who leaves; one who was invited declines so. */
+  readonly agent_id: string;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+}
+
+/** Input of `session.invite`: Invites agents to a session. */
+export interface SessionInviteInput {
+  /** The session. */
+  readonly session_id: string;
+  /** Who is to come: registered agents, as ids or as `{"agent_id", "role"}`. Those who are in, or were invited, stay as they are. */
+  readonly invitees: ReadonlyArray<string | Readonly<Record<string, unknown>>>;
+  /** Who invites: a participant; nobody in particular when left out. Only an owner gives a role that the rules speak of, or `owner`. */
+  readonly agent_id?: string | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+}
+
+/** Input of `session.set_rules`: Sets the rules of a session: who may join, who may post what where, how often, who must have reviewed. */
+export interface SessionSetRulesInput {
+  /** The session. */
+  readonly session_id: string;
+  /** All of its rules from now on: what is left out is no longer limited. */
+  readonly rules: SessionRulesInput;
+  /** Who changes them: an owner of the session, or, where it has none, any participant. */
+  readonly agent_id?: string | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+}
+
+/** Input of `session.end`: Ends a session with an outcome: what is in it can be read, and no more comes into it. */
+export interface SessionEndInput {
+  /** The session. */
+  readonly session_id: string;
+  /** Who ends it: an owner of the session, or, where it has none, any participant. */
+  readonly agent_id?: string | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** How it ended: any JSON value, at most 64 KiB. */
+  readonly outcome?: unknown;
+}
+
+/** Input of `session.record_decision`: Records what was decided in a session, by whom, why, and from what it came. */
+export interface SessionRecordDecisionInput {
+  /** The session. */
+  readonly session_id: string;
+  /** Who decided: a participant. */
+  readonly agent_id: string;
+  /** What was decided: any text that is not empty, at most 64 KiB. */
+  readonly decision: string;
+  /** What else was thought of: texts, or JSON values of your own; at most 100. */
+  readonly alternatives?: ReadonlyArray<unknown> | null | undefined;
+  /** Its id, if the caller wants to choose it; a new UUIDv7 when left out. */
+  readonly decision_id?: string | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** Ids of activities, votes or messages that led there; at most 100. */
+  readonly links?: ReadonlyArray<string> | null | undefined;
+  /** The proposal it comes from: a message of type `proposal` in this session. */
+  readonly proposal_id?: string | null | undefined;
+  /** Why. */
+  readonly rationale?: string | null | undefined;
+}
+
+/** Input of `session.get_state`: Gets the shared state of a session with its version. */
+export interface SessionGetStateInput {
+  /** The session. */
+  readonly session_id: string;
+}
+
+/** Input of `session.patch_state`: Changes the shared state of a session by a patch, against an expected version or merged field by field. */
+export interface SessionPatchStateInput {
+  /** The session. */
+  readonly session_id: string;
+  /** Who changes it: a participant. */
+  readonly agent_id: string;
+  /** An object is a JSON merge patch (RFC 7396): fields to set, null to take one away. A list is a JSON patch (RFC 6902): operations, all of which hold or none. A patch that changes nothing makes no new version. */
+  readonly patch: unknown;
+  /** Change only if the state is at this version; the newest, whichever it is, when left out. */
+  readonly expected_version?: number | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** Where others have changed the state since `expected_version`: merge field by field instead of refusing. Only a field that they changed too is then a conflict. False when left out. */
+  readonly merge?: boolean | null | undefined;
+}
+
+/** Input of `session.connect`: Takes one of the places of a session's clients; this process keeps it until it disconnects or ends. */
+export interface SessionConnectInput {
+  /** The session. */
+  readonly session_id: string;
+  /** The participant that is at it; nobody in particular when left out. */
+  readonly agent_id?: string | null | undefined;
+  /** What the client is called in this session; a new id when left out. Connecting again under the same name keeps the same place. */
+  readonly client_id?: string | null | undefined;
+}
+
+/** Input of `session.disconnect`: Gives the place of a client back. */
+export interface SessionDisconnectInput {
+  /** The session. */
+  readonly session_id: string;
+  /** The client. */
+  readonly client_id: string;
+}
+
+/** Input of `channel.create`: Makes a channel in a session. */
+export interface ChannelCreateInput {
+  /** The session. */
+  readonly session_id: string;
+  /** Its name in the session. */
+  readonly channel: string;
+  /** `broadcast`, `structured`, `document` or `consensus`. */
+  readonly type: "broadcast" | "structured" | "document" | "consensus";
+  /** Who makes it: a participant; nobody in particular when left out. */
+  readonly agent_id?: string | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** The types of messages that it takes, `*` for every type; those of its type when left out. */
+  readonly message_types?: ReadonlyArray<string> | null | undefined;
+  /** Whether what is posted is kept; true when left out. What is not kept is handed on to those who listen, and no more. */
+  readonly persistent?: boolean | null | undefined;
+  /** The roles that may post; every participant when left out. */
+  readonly roles?: ReadonlyArray<string> | null | undefined;
+}
+
+/** Input of `channel.list`: Lists the channels of a session. */
+export interface ChannelListInput {
+  /** The session. */
+  readonly session_id: string;
+}
+
+/** Input of `channel.post`: Posts a message to a channel of a session. */
+export interface ChannelPostInput {
+  /** The session. */
+  readonly session_id: string;
+  /** The channel. `code_edit` stands for `code`, `decision_proposal` for `decisions`. */
+  readonly channel: string;
+  /** Who posts: a participant. */
+  readonly agent_id: string;
+  /** A type that the channel takes. `code_edit` stands for `edit`, `decision_proposal` for `proposal`. */
+  readonly message_type: string;
+  /** What is said: any text that is not empty, at most 256 KiB. */
+  readonly content: string;
+  /** What goes with it, by reference: at most 100. */
+  readonly attachments?: ReadonlyArray<AttachmentInput> | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** Its id, if the caller wants to choose it; a new UUIDv7 when left out. */
+  readonly message_id?: string | null | undefined;
+  /** A JSON object, at most 64 KiB. */
+  readonly metadata?: unknown;
+  /** The message it answers: of a vote or a decision, the proposal. */
+  readonly reply_to?: string | null | undefined;
+  /** The task (execution) it is about. */
+  readonly task_id?: string | null | undefined;
+  /** The thread to put it into; that of the message it answers, or a new one, when left out. */
+  readonly thread_id?: string | null | undefined;
+}
+
+/** Input of `channel.history`: Reads what was said in a channel: the newest, or on from a `seq`. */
+export interface ChannelHistoryInput {
+  /** The session. */
+  readonly session_id: string;
+  /** The channel. */
+  readonly channel: string;
+  /** The messages after this `seq`, from the oldest on; the newest ones when left out. */
+  readonly after?: number | null | undefined;
+  /** At most this many, 1 to 1,000; 100 when left out. */
+  readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: those that fit, from the oldest on with `after`, else from the newest back. */
+  readonly max_tokens?: number | null | undefined;
+}
+
 /** Input of `event.publish`: Publishes an event of your own; it is always of kind `event.published`. */
 export interface EventPublishInput {
   /** The type, a word of your own such as `build.finished`. */
@@ -1656,6 +2364,8 @@ export interface EventReadInput {
   readonly filter?: FilterInput | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the first that fit. */
+  readonly max_tokens?: number | null | undefined;
 }
 
 /** Input of `consumer.open`: Opens a durable consumer: a named cursor that remembers what was acknowledged. */
@@ -1676,6 +2386,8 @@ export interface ConsumerReadInput {
   readonly name: string;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the first that fit. */
+  readonly max_tokens?: number | null | undefined;
   /** Seconds to wait for the first event when there is none, at most 3,600. */
   readonly wait_seconds?: number | null | undefined;
 }
@@ -1710,7 +2422,7 @@ export interface OperationTable {
   "task.create": { input: TaskCreateInput; answer: Task };
   "task.create_many": { input: TaskCreateManyInput; answer: Tasks };
   "task.get": { input: TaskGetInput; answer: Task };
-  "task.list": { input: TaskListInput; answer: Tasks };
+  "task.list": { input: TaskListInput; answer: TaskPage };
   "task.board": { input: TaskBoardInput; answer: Columns };
   "task.history": { input: TaskHistoryInput; answer: TaskHistory };
   "task.claim": { input: TaskClaimInput; answer: Task | null };
@@ -1724,6 +2436,7 @@ export interface OperationTable {
   "task.cancel": { input: TaskCancelInput; answer: Tasks };
   "task.assign": { input: TaskAssignInput; answer: Task };
   "task.update": { input: TaskUpdateInput; answer: Task };
+  "task.rebalance": { input: TaskRebalanceInput; answer: Rebalanced };
   "task.wait": { input: TaskWaitInput; answer: Waited };
   "memory.set": { input: MemorySetInput; answer: Entry };
   "memory.get": { input: MemoryGetInput; answer: Entry };
@@ -1753,6 +2466,23 @@ export interface OperationTable {
   "message.stats": { input: MessageStatsInput; answer: StatsOf };
   "thread.get": { input: ThreadGetInput; answer: ThreadPage };
   "thread.summarize": { input: ThreadSummarizeInput; answer: Digest };
+  "session.start": { input: SessionStartInput; answer: Session };
+  "session.get": { input: SessionGetInput; answer: SessionView };
+  "session.list": { input: SessionListInput; answer: SessionPage };
+  "session.join": { input: SessionJoinInput; answer: Joined };
+  "session.leave": { input: SessionLeaveInput; answer: Session };
+  "session.invite": { input: SessionInviteInput; answer: Session };
+  "session.set_rules": { input: SessionSetRulesInput; answer: Session };
+  "session.end": { input: SessionEndInput; answer: Session };
+  "session.record_decision": { input: SessionRecordDecisionInput; answer: Decision };
+  "session.get_state": { input: SessionGetStateInput; answer: SharedState };
+  "session.patch_state": { input: SessionPatchStateInput; answer: SharedState };
+  "session.connect": { input: SessionConnectInput; answer: Connected };
+  "session.disconnect": { input: SessionDisconnectInput; answer: Disconnected };
+  "channel.create": { input: ChannelCreateInput; answer: Channel };
+  "channel.list": { input: ChannelListInput; answer: ChannelList };
+  "channel.post": { input: ChannelPostInput; answer: Message };
+  "channel.history": { input: ChannelHistoryInput; answer: HistoryPage };
   "event.publish": { input: EventPublishInput; answer: PublishedEvent };
   "event.read": { input: EventReadInput; answer: EventPage };
   "consumer.open": { input: ConsumerOpenInput; answer: Consumer };
@@ -1788,6 +2518,11 @@ export const ACTORS = {
   "message.ask": "sender_id",
   "message.react": "agent_id",
   "message.unreact": "agent_id",
+  "session.join": "agent_id",
+  "session.leave": "agent_id",
+  "session.record_decision": "agent_id",
+  "session.patch_state": "agent_id",
+  "channel.post": "agent_id",
   "event.publish": "source_agent",
 } as const;
 
@@ -1828,6 +2563,7 @@ export const OPERATIONS: readonly (keyof OperationTable)[] = [
   "task.cancel",
   "task.assign",
   "task.update",
+  "task.rebalance",
   "task.wait",
   "memory.set",
   "memory.get",
@@ -1857,6 +2593,23 @@ export const OPERATIONS: readonly (keyof OperationTable)[] = [
   "message.stats",
   "thread.get",
   "thread.summarize",
+  "session.start",
+  "session.get",
+  "session.list",
+  "session.join",
+  "session.leave",
+  "session.invite",
+  "session.set_rules",
+  "session.end",
+  "session.record_decision",
+  "session.get_state",
+  "session.patch_state",
+  "session.connect",
+  "session.disconnect",
+  "channel.create",
+  "channel.list",
+  "channel.post",
+  "channel.history",
   "event.publish",
   "event.read",
   "consumer.open",
