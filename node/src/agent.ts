@@ -1,21 +1,21 @@
 // An agent's handle: acts as that agent, and keeps the tokens of its claims.
 
-import { Calls } from "./calls.js";
 import type { CallOptions } from "./caller.js";
+import { Calls } from "./calls.js";
 import { FolkmootError, invalid } from "./errors.js";
 import type { Event, Gap, Item } from "./event.js";
 import type {
   AgentView,
   Entry,
+  EventPublishInput,
+  MemorySetInput,
   Message,
   MessageAskInput,
   MessageInboxInput,
   MessageSendInput,
-  MemorySetInput,
-  Agent as Profile,
   Presence,
   PresenceUpdateInput,
-  EventPublishInput,
+  Agent as Profile,
   PublishedEvent,
   Task,
   TaskCreateInput,
@@ -95,7 +95,8 @@ export class Agent implements AsyncDisposable {
       this.#note(name, filled, answer);
       return answer;
     } catch (error) {
-      if (error instanceof FolkmootError && error.code === "lease_lost") this.#tokens.delete(filled.task_id as string);
+      if (error instanceof FolkmootError && error.code === "lease_lost")
+        this.#tokens.delete(filled.task_id as string);
       throw error;
     }
   }
@@ -191,7 +192,11 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Sets a key to a value. */
-  setMemory(key: string, value: unknown, options: Partial<MemorySetInput> & CallOptions = {}): Promise<Entry> {
+  setMemory(
+    key: string,
+    value: unknown,
+    options: Partial<MemorySetInput> & CallOptions = {},
+  ): Promise<Entry> {
     const [fields, call] = parted(options);
     return this.memory.set({ key, value, ...fields }, call);
   }
@@ -212,7 +217,10 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Says that a tool was used: moves this agent's counters, status and times. Taken at once. */
-  async usedTool(tool_name: string, fields: Omit<PresenceUpdateInput, "agent_id" | "tool_name"> = {}): Promise<void> {
+  async usedTool(
+    tool_name: string,
+    fields: Omit<PresenceUpdateInput, "agent_id" | "tool_name"> = {},
+  ): Promise<void> {
     await this.#calls.presenceUpdate({ agent_id: this.agent_id, tool_name, ...fields });
   }
 
@@ -251,7 +259,8 @@ export class Agent implements AsyncDisposable {
 
   /** The input with who acts, and with the token of the claim. */
   #filled(name: OperationName, input: unknown): Fields {
-    if (typeof input !== "object" || input === null) throw invalid("input", input, "must be a plain object of fields and values");
+    if (typeof input !== "object" || input === null)
+      throw invalid("input", input, "must be a plain object of fields and values");
     const filled: Fields = { ...input };
     const actor = (ACTORS as Record<string, string>)[name];
     if (actor !== undefined) filled[actor] ??= this.agent_id;
@@ -265,7 +274,8 @@ export class Agent implements AsyncDisposable {
   /** Keeps the tokens of what was claimed, forgets those of what has ended. */
   #note(name: OperationName, input: Fields, answer: any): void {
     if (name === "task.claim" && answer !== null) this.#tokens.set(answer.task_id, answer.token);
-    else if (name === "task.claim_many") for (const task of answer.tasks) this.#tokens.set(task.task_id, task.token);
+    else if (name === "task.claim_many")
+      for (const task of answer.tasks) this.#tokens.set(task.task_id, task.token);
     else if (ENDING.has(name)) this.#tokens.delete(input.task_id as string);
     else if (name === "task.complete_many" || name === "task.cancel") {
       for (const task of answer.tasks) this.#tokens.delete(task.task_id);

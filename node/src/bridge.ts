@@ -36,7 +36,12 @@ const bridge = new native.Bridge(empty);
 process.on("exit", () => bridge.end());
 
 /** Opens a hub. */
-export function open(path: string, config: string, toml: string | undefined, environment: boolean): Promise<NativeHub> {
+export function open(
+  path: string,
+  config: string,
+  toml: string | undefined,
+  environment: boolean,
+): Promise<NativeHub> {
   return answer(bridge.open(path, config, toml, environment), (thing) => thing);
 }
 
@@ -60,7 +65,11 @@ export async function answer<T>(ticket: number, read: (thing: any) => T = JSON.p
  *
  * `late` is called with an answer that came all the same.
  */
-export async function abortable(ticket: number, signal: AbortSignal, late: (answer: any) => void): Promise<any> {
+export async function abortable(
+  ticket: number,
+  signal: AbortSignal,
+  late: (answer: any) => void,
+): Promise<any> {
   let give: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {
     give = () => reject(signal.reason);

@@ -1,7 +1,7 @@
 // Calls on behalf of someone: the process, or one agent.
 
 import { abortable, answer } from "./bridge.js";
-import type { CallOptions, Caller } from "./caller.js";
+import type { Caller, CallOptions } from "./caller.js";
 import { invalid, native } from "./errors.js";
 import type { Entry, MemoryGetInput, PresenceUpdateInput, Updated } from "./generated/types.js";
 import { inputText } from "./json.js";
@@ -29,7 +29,7 @@ export class Calls implements Caller {
 
   async call(name: string, input: unknown = {}, options?: CallOptions): Promise<any> {
     if (typeof name !== "string" || !name.isWellFormed()) {
-      throw invalid("operation", name, "must be the name of an operation, such as \"task.claim\"");
+      throw invalid("operation", name, 'must be the name of an operation, such as "task.claim"');
     }
     const text = inputText(input);
     const signal = options?.signal;
@@ -41,7 +41,8 @@ export class Calls implements Caller {
 
   /** Taken at once, on this thread: nothing in it waits. */
   async presenceUpdate(input: PresenceUpdateInput, options?: CallOptions): Promise<Updated> {
-    if (options?.signal !== undefined || !isSimple(input)) return this.call("presence.update", input, options);
+    if (options?.signal !== undefined || !isSimple(input))
+      return this.call("presence.update", input, options);
     const given = input as Record<string, any>;
     native(() =>
       this.#native.presenceUpdate(
@@ -69,7 +70,8 @@ export class Calls implements Caller {
 
   /** Gives back what a call claimed although nobody waits for it any more. */
   #giveBack(name: string, late: any): void {
-    const claimed = name === "task.claim" && late !== null ? [late] : name === "task.claim_many" ? late.tasks : [];
+    const claimed =
+      name === "task.claim" && late !== null ? [late] : name === "task.claim_many" ? late.tasks : [];
     for (const { task_id, agent_id, token } of claimed) {
       this.call("task.release", { task_id, agent_id, token }).catch(() => {});
     }
@@ -83,7 +85,8 @@ function isSimple(input: unknown): boolean {
     const value = (input as Record<string, unknown>)[name];
     if (value === undefined) continue;
     if (!OF_PRESENCE.has(name)) return false;
-    if (name === "tokens" ? typeof value !== "number" : typeof value !== "string" || !value.isWellFormed()) return false;
+    if (name === "tokens" ? typeof value !== "number" : typeof value !== "string" || !value.isWellFormed())
+      return false;
   }
   return typeof (input as { agent_id?: unknown }).agent_id === "string";
 }

@@ -27,7 +27,8 @@ export interface OpenOptions extends HubConfig {
 }
 
 /** What may go with `hub.on`. */
-export interface OnOptions<K extends string> extends Omit<SubscribeOptions<K>, "kinds" | "timeout_seconds" | "positions"> {
+export interface OnOptions<K extends string>
+  extends Omit<SubscribeOptions<K>, "kinds" | "timeout_seconds" | "positions"> {
   /** Called when the handler throws; by default it becomes a warning of the process. */
   readonly onError?: (error: unknown, event: Event<K>) => void;
   /** Called for events that retention took before they were read; by default it becomes a warning of the process. */
@@ -74,13 +75,14 @@ export class Hub extends Operations implements AsyncDisposable {
   static async open(path: string | URL, options: OpenOptions = {}): Promise<Hub> {
     const file = path instanceof URL ? fileURLToPath(path) : path;
     if (typeof file !== "string" || file === "" || file.includes("\0") || !file.isWellFormed()) {
-      throw invalid("path", path, "must be the path of a file, or \":memory:\"");
+      throw invalid("path", path, 'must be the path of a file, or ":memory:"');
     }
     const text = inputText(options, "config");
     const { config_file, environment = false, ...config } = options;
     if (typeof environment !== "boolean") throw invalid("environment", environment, "must be true or false");
     const toml = config_file === undefined ? undefined : await readToml(config_file);
-    const given = config_file === undefined && !("environment" in options) ? text : inputText(config, "config");
+    const given =
+      config_file === undefined && !("environment" in options) ? text : inputText(config, "config");
     return new Hub(await open(file, given, toml, environment), file);
   }
 
@@ -158,7 +160,8 @@ export class Hub extends Operations implements AsyncDisposable {
 
   /** Copies the hub into a new file while it is in use. */
   async backup(to: string): Promise<void> {
-    if (typeof to !== "string" || to.includes("\0")) throw invalid("to", to, "must be the path of a new file");
+    if (typeof to !== "string" || to.includes("\0"))
+      throw invalid("to", to, "must be the path of a new file");
     await answer(this.#native.backup(to));
   }
 
@@ -216,7 +219,8 @@ async function handle<K extends string>(
         await handler(item);
       } catch (error) {
         if (onError) onError(error, item);
-        else warn(`the handler of ${item.kind} failed: ${error instanceof Error ? error.stack : String(error)}`);
+        else
+          warn(`the handler of ${item.kind} failed: ${error instanceof Error ? error.stack : String(error)}`);
       }
     }
   } catch (error) {

@@ -76,7 +76,8 @@ function wrong(input: unknown, what: string): Error {
   if (!isPlain(input)) return invalid(what, input, "must be a plain object of fields and values");
   try {
     for (const name of Object.keys(input)) {
-      if (!name.isWellFormed()) return invalid(what, name, "must have names in Unicode, without lone surrogates");
+      if (!name.isWellFormed())
+        return invalid(what, name, "must have names in Unicode, without lone surrogates");
       const error = input[name] === undefined ? null : find(input[name], name, 1, []);
       if (error !== null) return error;
     }

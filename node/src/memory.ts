@@ -58,5 +58,7 @@ export class Memory extends Generated {
 }
 
 function isOvertaken(error: unknown): boolean {
-  return error instanceof FolkmootError && error.code === "conflict" && error.details.field === "expected_version";
+  return (
+    error instanceof FolkmootError && error.code === "conflict" && error.details.field === "expected_version"
+  );
 }

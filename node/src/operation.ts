@@ -20,6 +20,5 @@ type WithoutActor<T, A extends PropertyKey> = Omit<T, A> & { readonly [K in A & 
 export type AgentInput<N extends OperationName> = WithoutActor<Input<N>, Actor<N>>;
 
 /** The arguments behind the name: the input may be left out where nothing is required. */
-export type Arguments<I> = Record<never, never> extends I
-  ? [input?: I, options?: CallOptions]
-  : [input: I, options?: CallOptions];
+export type Arguments<I> =
+  Record<never, never> extends I ? [input?: I, options?: CallOptions] : [input: I, options?: CallOptions];

@@ -85,7 +85,9 @@ export function checkSignal(signal: AbortSignal | undefined): void {
  * }
  * ```
  */
-export class Subscription<T extends Item = Item> implements AsyncIterableIterator<T, undefined>, AsyncDisposable {
+export class Subscription<T extends Item = Item>
+  implements AsyncIterableIterator<T, undefined>, AsyncDisposable
+{
   /** Its hub. */
   readonly hub: Hub;
   readonly #native: NativeSubscription;
@@ -100,7 +102,7 @@ export class Subscription<T extends Item = Item> implements AsyncIterableIterato
   /** Made by `hub.subscribe` and `agent.subscribe`. */
   constructor(hub: Hub, native_: NativeHub, options: SubscribeOptions) {
     if (typeof options !== "object" || options === null) {
-      throw invalid("options", options, "must be an object, such as { kinds: \"task.*\" }");
+      throw invalid("options", options, 'must be an object, such as { kinds: "task.*" }');
     }
     const { after, positions, signal } = options;
     if (after !== undefined && typeof after !== "number") {

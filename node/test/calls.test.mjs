@@ -8,7 +8,10 @@ test("a handle acts as its agent, keeps tokens, and leaves when it is closed", a
   const hub = await openHub(t);
   const ana = await hub.agent("Ana", { agent_id: "ana", capabilities: { rust: 0.9 }, role: "reviewer" });
   assert.deepEqual([ana.agent_id, ana.profile.name, ana.profile.role], ["ana", "Ana", "reviewer"]);
-  await hub.tasks.createMany({ creator_id: "boss", tasks: [{ title: "a" }, { title: "b" }, { title: "c" }, { title: "d" }] });
+  await hub.tasks.createMany({
+    creator_id: "boss",
+    tasks: [{ title: "a" }, { title: "b" }, { title: "c" }, { title: "d" }],
+  });
   const claimed = await ana.claimTask();
   assert.deepEqual(ana.held, [claimed.task_id]);
   await ana.reportProgress(claimed, { progress: 40, phase: "reading", log: "page 1" });
@@ -41,9 +44,14 @@ test("what an agent has just done is seen at once", async (t) => {
   const hub = await openHub(t);
   const ana = await hub.agent("ana");
   for (const tokens of [1, 2, 3]) await ana.usedTool("grep", { tokens });
-  assert.deepEqual(await hub.presence.update({ agent_id: "ana", tokens: 4, status: "working" }), { accepted: true });
+  assert.deepEqual(await hub.presence.update({ agent_id: "ana", tokens: 4, status: "working" }), {
+    accepted: true,
+  });
   const presence = await hub.presence.get({ agent_id: "ana" });
-  assert.deepEqual([presence.total_tools_executed, presence.total_cost_tokens, presence.last_tool_name], [3, 10, "grep"]);
+  assert.deepEqual(
+    [presence.total_tools_executed, presence.total_cost_tokens, presence.last_tool_name],
+    [3, 10, "grep"],
+  );
   assert.equal((await ana.setStatus("idle", "thinking")).status, "idle");
   assert.equal((await refusal(hub.presence.update({ agent_id: "nobody" }))).code, "not_found");
   await hub.presence.update({ agent_id: "ana", location: { host: "h", pid: 1, workspace: "w" } });
@@ -99,7 +107,7 @@ test("a wait that is aborted ends with the signal's reason", async (t) => {
     const waiting = wait(controller.signal);
     setImmediate(() => controller.abort());
     assert.equal((await refusal(waiting)).name, "AbortError", name);
-    assert.equal((await refusal(wait(AbortSignal.abort("before")))), "before", name);
+    assert.equal(await refusal(wait(AbortSignal.abort("before"))), "before", name);
   }
 });
 

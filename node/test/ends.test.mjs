@@ -138,7 +138,12 @@ test("closing ends what waits", async () => {
     hub.tasks.wait({ task_id: task.task_id, wait_seconds: 600 }),
     ana.ask("Anyone?", ["ana"], { wait_seconds: 600 }),
     hub.subscribe({ kinds: "nothing.here" }).read(),
-  ].map((wait) => wait.then(() => "answered", (error) => error.code));
+  ].map((wait) =>
+    wait.then(
+      () => "answered",
+      (error) => error.code,
+    ),
+  );
   const iterated = (async () => {
     for await (const event of hub.subscribe({ kinds: "nothing.either" })) return event;
     return "ended";

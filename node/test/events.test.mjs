@@ -26,10 +26,16 @@ test("events come in order, from the past and then live, and iterating ends afte
     seen.push(event.seq);
     if (seen.length === 700) await fill(hub, 5);
   }
-  assert.deepEqual(seen, numbers(705).map((number) => number + 1));
+  assert.deepEqual(
+    seen,
+    numbers(705).map((number) => number + 1),
+  );
   assert.equal(events.position, 705);
   const rest = await all(hub.subscribe({ after: 700, timeout_seconds: 0.05 }));
-  assert.deepEqual(rest.map((event) => event.data.value), [0, 1, 2, 3, 4]);
+  assert.deepEqual(
+    rest.map((event) => event.data.value),
+    [0, 1, 2, 3, 4],
+  );
 });
 
 test("a filter takes one or several names, and leaves out the rest", async (t) => {
@@ -39,9 +45,13 @@ test("a filter takes one or several names, and leaves out the rest", async (t) =
   await hub.memory.set({ key: "notes/b", value: 2, agent_id: "ana" });
   const task = await ana.createTask("t");
   await ana.publish("built", { ok: true }, { correlation_id: "c1" });
-  const kinds = async (options) => (await all(hub.subscribe({ after: 0, timeout_seconds: 0.05, ...options }))).map((event) => event.kind);
+  const kinds = async (options) =>
+    (await all(hub.subscribe({ after: 0, timeout_seconds: 0.05, ...options }))).map((event) => event.kind);
   assert.deepEqual(await kinds({ kinds: "memory.*" }), ["memory.updated", "memory.updated"]);
-  assert.deepEqual(await kinds({ kinds: ["task.created", "agent.joined"] }), ["agent.joined", "task.created"]);
+  assert.deepEqual(await kinds({ kinds: ["task.created", "agent.joined"] }), [
+    "agent.joined",
+    "task.created",
+  ]);
   assert.deepEqual(await kinds({ key_prefix: "plans/" }), ["memory.updated"]);
   assert.deepEqual(await kinds({ keyPrefix: "plans/" }), ["memory.updated"]);
   assert.deepEqual(await kinds({ task: task.task_id }), ["task.created"]);
@@ -156,7 +166,8 @@ test("an event that a handler publishes is heard, too", async (t) => {
   hub.on("event.published", async (event) => {
     const { count } = event.data.payload;
     heard.push(count);
-    if (count < 3) await hub.events.publish({ event_type: "tick", source_agent: "ana", payload: { count: count + 1 } });
+    if (count < 3)
+      await hub.events.publish({ event_type: "tick", source_agent: "ana", payload: { count: count + 1 } });
   });
   await hub.agents.register({ name: "ana" });
   await hub.events.publish({ event_type: "tick", source_agent: "ana", payload: { count: 1 } });
@@ -171,7 +182,10 @@ test("a durable consumer goes on where it acknowledged", async (t) => {
   const { events } = await hub.consumers.read({ name: "audit", limit: 2 });
   await hub.consumers.ack({ name: "audit", seq: events[1].seq });
   const rest = await hub.consumers.read({ name: "audit", wait_seconds: 5 });
-  assert.deepEqual(rest.events.map((event) => event.data.value), [2]);
+  assert.deepEqual(
+    rest.events.map((event) => event.data.value),
+    [2],
+  );
 });
 
 test("a subscription that nobody holds any more goes", async (t) => {

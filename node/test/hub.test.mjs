@@ -40,7 +40,10 @@ test("keys of the configuration are taken from a file, from the environment and 
     status_interval_seconds: undefined,
   });
   const { durability, lease_seconds, max_agents } = hub.config;
-  assert.deepEqual({ durability, lease_seconds, max_agents }, { durability: "normal", lease_seconds: 7, max_agents: 4 });
+  assert.deepEqual(
+    { durability, lease_seconds, max_agents },
+    { durability: "normal", lease_seconds: 7, max_agents: 4 },
+  );
 });
 
 test("what cannot be opened is refused, and the error says what to do", async (t) => {
@@ -111,7 +114,9 @@ test("a backup is a hub of its own, and a hub can be checked", async (t) => {
 
 test("a thousand calls at once are all answered", async (t) => {
   const hub = await openHub(t, freshPath());
-  const calls = Array.from({ length: 1000 }, (_, number) => hub.memory.set({ key: `k/${number}`, value: number }));
+  const calls = Array.from({ length: 1000 }, (_, number) =>
+    hub.memory.set({ key: `k/${number}`, value: number }),
+  );
   const versions = (await Promise.all(calls)).map((entry) => entry.version);
   assert.deepEqual(versions, Array(1000).fill(1));
   const { seq } = await hub.status();

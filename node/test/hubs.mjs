@@ -60,7 +60,8 @@ export async function run(t, command, args, options = {}) {
   const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE * 2000);
   const { code, signal, stderr } = await ended;
   clearTimeout(timer);
-  if (code !== 0) throw new Error(`${command} ${args.join(" ")}: ended with ${code ?? signal}\n${out}${stderr}`);
+  if (code !== 0)
+    throw new Error(`${command} ${args.join(" ")}: ended with ${code ?? signal}\n${out}${stderr}`);
   return out;
 }
 

@@ -60,7 +60,21 @@ test("a value that JSON cannot hold is refused, and the error says where it is",
 test("what JSON can hold comes back as it was", async (t) => {
   const hub = await openHub(t);
   const now = new Date();
-  const same = [null, true, false, 0, -1.5, 1e21, "", "ünï\u0000\n", [], [[1]], {}, { a: { b: [null] } }, "x".repeat(9999)];
+  const same = [
+    null,
+    true,
+    false,
+    0,
+    -1.5,
+    1e21,
+    "",
+    "ünï\u0000\n",
+    [],
+    [[1]],
+    {},
+    { a: { b: [null] } },
+    "x".repeat(9999),
+  ];
   for (const value of same) {
     await hub.memory.set({ key: "k", value });
     assert.deepEqual((await hub.memory.get({ key: "k" })).value, value);
@@ -124,7 +138,11 @@ test("a field of the wrong kind is refused by name and by typed method alike", a
     const place = { memory: hub.memory, presence: hub.presence, task: hub.tasks }[noun];
     for (const call of [() => hub.call(name, input), () => place[verb](input)]) {
       const error = await refusal(call());
-      assert.deepEqual([error.code, error.details.field], ["invalid_input", field], `${name}: ${error.message}`);
+      assert.deepEqual(
+        [error.code, error.details.field],
+        ["invalid_input", field],
+        `${name}: ${error.message}`,
+      );
     }
   }
   assert.equal((await hub.status()).seq, seq);

@@ -37,7 +37,9 @@ export function filled(template, saved) {
   if (isObject(template)) {
     return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, filled(value, saved)]));
   }
-  return isText(template) && template.startsWith("$") && template.slice(1) in saved ? saved[template.slice(1)] : template;
+  return isText(template) && template.startsWith("$") && template.slice(1) in saved
+    ? saved[template.slice(1)]
+    : template;
 }
 
 /** Where an answer is not as expected: objects may hold more, lists must be of the same length. */
@@ -72,7 +74,10 @@ export async function play(vector, call) {
       checkError(step, error);
       continue;
     }
-    assert.ok(!("error" in step), `${step.call} answered ${inspect(answer)} instead of ${inspect(step.error)}`);
+    assert.ok(
+      !("error" in step),
+      `${step.call} answered ${inspect(answer)} instead of ${inspect(step.error)}`,
+    );
     assert.deepEqual(differences(filled(step.expect ?? "<any>", saved), answer), []);
     for (const [name, path] of Object.entries(step.save ?? {})) {
       saved[name] = path.split(".").reduce((value, part) => value[part], answer);
@@ -86,5 +91,6 @@ function checkError(step, error) {
   assert.ok(expected !== undefined, shown);
   assert.equal(error.code, expected.code, shown);
   if (expected.field !== undefined) assert.equal(error.details.field, expected.field, shown);
-  if (expected.says !== undefined) assert.ok(`${error.message} (${error.hint})`.includes(expected.says), shown);
+  if (expected.says !== undefined)
+    assert.ok(`${error.message} (${error.hint})`.includes(expected.says), shown);
 }

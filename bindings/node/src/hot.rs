@@ -22,7 +22,17 @@ pub fn update(
 ) -> Result<UpdatePresence> {
     let tokens = tokens.map(|tokens| whole("tokens", tokens)).transpose()?;
     let status = status.map(self::status).transpose()?;
-    Ok(UpdatePresence { agent_id, event, tool_name, tokens, feature_id, task_id, session_id, status, location: None })
+    Ok(UpdatePresence {
+        agent_id,
+        event,
+        tool_name,
+        tokens,
+        feature_id,
+        task_id,
+        session_id,
+        status,
+        location: None,
+    })
 }
 
 fn status(word: String) -> Result<Status> {

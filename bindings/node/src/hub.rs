@@ -25,7 +25,10 @@ impl Hub {
         Hub { hub, by: Principal::Process, queue, id: Some(id) }
     }
 
-    fn away(&self, work: impl FnOnce(&folkmoot_engine::Hub) -> folkmoot_engine::Result<Vec<u8>> + Send + 'static) -> f64 {
+    fn away(
+        &self,
+        work: impl FnOnce(&folkmoot_engine::Hub) -> folkmoot_engine::Result<Vec<u8>> + Send + 'static,
+    ) -> f64 {
         let hub = self.hub.clone();
         self.queue.away(move || work(&hub)) as f64
     }
@@ -75,7 +78,8 @@ impl Hub {
     /// Listens from now on, or from after a `seq`.
     #[napi]
     pub fn subscribe(&self, filter: String, after: Option<f64>) -> napi::Result<Subscription> {
-        let after = after.map(|after| hot::whole("after", after)).transpose().map_err(|error| thrown(&error))?;
+        let after =
+            after.map(|after| hot::whole("after", after)).transpose().map_err(|error| thrown(&error))?;
         let live = guarded(|| {
             let filter: Filter = read_input(filter.as_bytes())?;
             self.hub.subscribe_as(&self.by, filter, after)
@@ -104,9 +108,7 @@ impl Hub {
     /// Checks the whole file.
     #[napi]
     pub fn check(&self) -> f64 {
-        self.away(|hub| {
-            serde_json::to_vec(&hub.check()?).map_err(|error| Error::internal(error.to_string()))
-        })
+        self.away(|hub| serde_json::to_vec(&hub.check()?).map_err(|error| Error::internal(error.to_string())))
     }
 
     /// Ends this handle.

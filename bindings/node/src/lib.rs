@@ -6,11 +6,11 @@
 //! thread-safe function tells Node to empty it); and a panic of the engine becomes an `internal` error.
 #![allow(missing_docs, reason = "what JavaScript sees is documented in node/src/native.ts")]
 
-mod bridge;
-mod cli;
-mod hot;
-mod hub;
-mod subscription;
+pub mod bridge;
+pub mod cli;
+pub mod hot;
+pub mod hub;
+pub mod subscription;
 
 use folkmoot_engine::error::caught;
 use folkmoot_engine::{Error, HubConfig, Result};

@@ -35,9 +35,8 @@ impl Hub {
         environment: bool,
     ) -> PyResult<Hub> {
         let given = to_json::input(config)?;
-        let hub = outside(py, || {
-            folkmoot_engine::Hub::open(path, HubConfig::layered(toml, environment, &given)?)
-        })?;
+        let hub =
+            outside(py, || folkmoot_engine::Hub::open(path, HubConfig::layered(toml, environment, &given)?))?;
         Ok(Hub { hub, by: Principal::Process })
     }
 
@@ -55,7 +54,8 @@ impl Hub {
         input: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let input = to_json::input(input)?;
-        let answer = waiting(py, || self.hub.check_open(), |check| self.hub.call_as(&self.by, name, &input, check))?;
+        let answer =
+            waiting(py, || self.hub.check_open(), |check| self.hub.call_as(&self.by, name, &input, check))?;
         from_json::read(py, &answer, shape::of_answer(py, name)?)
     }
 

@@ -14,7 +14,10 @@ function now() {
   } else if (how === "exit") process.exit(7);
   else if (how === "exit-in-then") Promise.resolve().then(() => process.exit(7));
   else if (how === "exit-in-handler") setImmediate(() => process.exit(7));
-  else if (how === "throw") setImmediate(() => { throw new Error("on purpose"); });
+  else if (how === "throw")
+    setImmediate(() => {
+      throw new Error("on purpose");
+    });
 }
 
 const FOREVER = 600;
@@ -43,18 +46,23 @@ async function begin(hub) {
     case "handler":
       hub.on("memory.*", () => now());
       await hub.memory.set({ key: "handled", value: 1 });
-      return isMainThread && how !== "fall-off" ? new Promise((resolve) => setTimeout(resolve, 60_000)) : undefined;
+      return isMainThread && how !== "fall-off"
+        ? new Promise((resolve) => setTimeout(resolve, 60_000))
+        : undefined;
     case "closing":
       hub.memory.set({ key: "late", value: 1 }).catch(unanswered);
       hub.close().catch(unanswered);
       return now();
     case "presence":
       await hub.agent(name);
-      for (let number = 0; number < 5_000; number++) hub.presence.update({ agent_id: name, tool_name: "Edit" });
+      for (let number = 0; number < 5_000; number++)
+        hub.presence.update({ agent_id: name, tool_name: "Edit" });
       return now();
     case "ask": {
       const agent = await hub.agent(name);
-      agent.ask("Anyone?", ["nobody"], { wait_seconds: how === "fall-off" ? 0.05 : FOREVER }).catch(unanswered);
+      agent
+        .ask("Anyone?", ["nobody"], { wait_seconds: how === "fall-off" ? 0.05 : FOREVER })
+        .catch(unanswered);
       return now();
     }
   }

@@ -9,7 +9,8 @@ use super::{HEAD, comment};
 
 pub fn module() -> String {
     let schema = Value::from(schemars::schema_for!(HubConfig));
-    let mut out = HEAD.to_owned() + "/** The configuration of a hub; what is left out has its default. */\nexport interface HubConfig {\n";
+    let mut out = HEAD.to_owned()
+        + "/** The configuration of a hub; what is left out has its default. */\nexport interface HubConfig {\n";
     for (key, default) in HubConfig::keys() {
         let doc = schema.pointer(&format!("/properties/{key}/description")).and_then(Value::as_str);
         let doc = doc.unwrap_or_default().replace('\n', " ");
@@ -28,7 +29,10 @@ pub fn module() -> String {
 fn words(schema: &Value) -> Option<String> {
     let levels = schema.pointer("/$defs/Durability")?;
     let words = levels.get("oneOf").or_else(|| levels.get("anyOf"))?.as_array()?;
-    let words: Vec<String> =
-        words.iter().filter_map(|word| word.get("const")?.as_str()).map(|word| format!("\"{word}\"")).collect();
+    let words: Vec<String> = words
+        .iter()
+        .filter_map(|word| word.get("const")?.as_str())
+        .map(|word| format!("\"{word}\""))
+        .collect();
     (!words.is_empty()).then(|| words.join(" | "))
 }

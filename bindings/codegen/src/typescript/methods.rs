@@ -8,7 +8,8 @@ use super::{HEAD, answered, method_name, types::input_name};
 use crate::model::{HUB, Kind, Row, Table, camel};
 use crate::python::plural;
 
-const IMPORTS: &str = "import type { CallOptions, Caller } from \"../caller.js\";\nimport type * as t from \"./types.js\";\n";
+const IMPORTS: &str =
+    "import type { CallOptions, Caller } from \"../caller.js\";\nimport type * as t from \"./types.js\";\n";
 
 pub fn module(table: &Table) -> String {
     let mut out = HEAD.to_owned() + IMPORTS;

@@ -50,7 +50,11 @@ fn union(kinds: &[Kind], written: impl Fn(&Kind) -> String) -> String {
             names.push(name);
         }
     }
-    names.iter().find(|name| *name == "any" || *name == "unknown").cloned().unwrap_or_else(|| names.join(" | "))
+    names
+        .iter()
+        .find(|name| *name == "any" || *name == "unknown")
+        .cloned()
+        .unwrap_or_else(|| names.join(" | "))
 }
 
 fn simple(kind: &Kind) -> String {

@@ -29,7 +29,8 @@ pub fn module(table: &Table) -> String {
         out += &input(&input_name(row), &doc, &row.input);
     }
     out += &operations(table);
-    out += "\n/** What the data of an event is, by its kind, or by its noun where all kinds of it agree. */\n";
+    out +=
+        "\n/** What the data of an event is, by its kind, or by its noun where all kinds of it agree. */\n";
     out += "export interface EventData {\n";
     for (kind, record) in table.event_data() {
         let _ = writeln!(out, "  \"{kind}\": {record};");
@@ -44,7 +45,10 @@ pub fn input_name(row: &Row) -> String {
 
 fn codes() -> String {
     let codes: Vec<String> = Code::ALL.iter().map(|code| format!("  | \"{}\"", code.as_str())).collect();
-    format!("\n/** What went wrong, as a word that programs may match on. */\nexport type ErrorCode =\n{};\n", codes.join("\n"))
+    format!(
+        "\n/** What went wrong, as a word that programs may match on. */\nexport type ErrorCode =\n{};\n",
+        codes.join("\n")
+    )
 }
 
 fn input(name: &str, doc: &str, fields: &[Field]) -> String {
@@ -71,7 +75,8 @@ fn answered_field(field: &Field) -> String {
 
 /// From an operation's name to its input and answer; and who acts in it.
 fn operations(table: &Table) -> String {
-    let mut out = "\n/** Every operation: its input and its answer. */\nexport interface OperationTable {\n".to_owned();
+    let mut out =
+        "\n/** Every operation: its input and its answer. */\nexport interface OperationTable {\n".to_owned();
     for row in &table.rows {
         let _ = writeln!(
             out,
