@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import _process
 from ._bridge import Bridge
 from ._errors import ConflictError, ForkedProcessError, NotFoundError
+from ._hooks import Hooking
 from ._hub import _TRIES, given, here, open_native, reduced
 from ._native import Hub as NativeHub
 from ._operations_async import Memory as _Memory
@@ -25,6 +26,7 @@ from .types import Entry
 
 if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
+    from ._hooks_async import LoopDesk
 
 
 class Memory(_Memory):
@@ -93,7 +95,7 @@ class Opening:
             await self._hub.close()
 
 
-class AsyncHub(Operations):
+class AsyncHub(Hooking, Operations):
     """One process's handle on a hub, for event loops.
 
     >>> async with AsyncHub.open("team.db") as hub:
@@ -147,6 +149,7 @@ class AsyncHub(Operations):
         self._options = options
         self._process = os.getpid()
         self._bridges: dict[asyncio.AbstractEventLoop, Bridge] = {}
+        self._desks: dict[Bridge, LoopDesk] = {}
         self._bind(native, self._acting(native))
         self.memory = Memory(native, self._acting(native))
         _process.opened(self)
@@ -251,6 +254,14 @@ class AsyncHub(Operations):
             self, native.subscribe(filter_of(kinds, **filter), after), timeout, positions
         )
 
+    def _hook_desk(self) -> LoopDesk:
+        bridge = self._bridge()
+        if bridge not in self._desks:
+            from ._hooks_async import LoopDesk
+
+            self._desks[bridge] = LoopDesk(asyncio.get_running_loop(), bridge)
+        return self._desks[bridge]
+
     async def _away(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
 
@@ -272,6 +283,9 @@ class AsyncHub(Operations):
         await self._away(self._native.close)
         bridge = self._bridges.pop(asyncio.get_running_loop(), None)
         if bridge is not None:
+            desk = self._desks.pop(bridge, None)
+            if desk is not None:
+                desk.close()
             await bridge.settle()
 
     @property

@@ -552,7 +552,7 @@ export class Threads {
   }
 
   /**
-   * Condenses a thread or a session into an extractive digest.
+   * Condenses a thread or a session: a digest taken out of its messages, with the summary of a plugged-in summarizer.
    *
    * @throws {FolkmootError} not_found, invalid_input, limit_exceeded, unavailable, storage, internal
    */

@@ -272,9 +272,9 @@ export interface Difference {
   patch: any;
 }
 
-/** Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model. */
+/** Answer of `thread.summarize`: a digest made of the messages themselves, with the summary of a summarizer if there is one. */
 export interface Digest {
-  /** Always `extractive`: what follows was taken out of the messages; nothing was rephrased. */
+  /** `extractive`: all that follows was taken out of the messages, nothing was rephrased. `summarizer`: `summary` was written by a plug-in. */
   method: string;
   /** How many messages there are. */
   message_count: number;
@@ -288,10 +288,14 @@ export interface Digest {
   last: Message;
   /** Up to three messages with the most reactions, the most first; redacted ones are left out. */
   most_reacted: Array<Message>;
-  /** All this in a few sentences, which say what they are. */
+  /** All this in a few sentences, which say what they are; or what the summarizer wrote. */
   summary: string;
   /** The session, when it is of one. */
   session_id?: string | null;
+  /** The summarizer that wrote `summary`, or that was asked in vain. */
+  summarizer?: string | null;
+  /** Why the summarizer wrote nothing; then the digest is extractive. */
+  summarizer_error?: string | null;
   /** The thread, when it is of one. */
   thread_id?: string | null;
 }
@@ -390,6 +394,28 @@ export interface HistoryPage {
   omitted: number;
 }
 
+/** How a hook of this process fares. */
+export interface HookStats {
+  /** Its name. */
+  name: string;
+  /** Where it is called. */
+  point: "before" | "after" | "summarizer" | "collector";
+  /** The operations or kinds it is called for. */
+  pattern: string;
+  /** What a before hook that fails does to the call. */
+  on_error: "allow" | "refuse";
+  /** How often it was called. */
+  calls: number;
+  /** How often it refused. */
+  refused: number;
+  /** How often it changed the input. */
+  changed: number;
+  /** How often it failed, with the calls that were given up among them. */
+  failed: number;
+  /** How often it was given up, for its time was over. */
+  timed_out: number;
+}
+
 /** How much of everything there is. */
 export interface HubStats {
   /** Agents by status. */
@@ -404,6 +430,8 @@ export interface HubStats {
   memory_keys: number;
   /** Durable events in the log, by kind. */
   events: Record<string, number>;
+  /** The hooks of the process that was asked, by name. */
+  hooks?: Array<HookStats>;
   /** The time of the newest durable event. */
   last_event_at?: string | null;
 }
@@ -2090,10 +2118,12 @@ export interface ThreadGetInput {
   readonly max_tokens?: number | null | undefined;
 }
 
-/** Input of `thread.summarize`: Condenses a thread or a session into an extractive digest. */
+/** Input of `thread.summarize`: Condenses a thread or a session: a digest taken out of its messages, with the summary of a plugged-in summarizer. */
 export interface ThreadSummarizeInput {
   /** The session. */
   readonly session_id?: string | null | undefined;
+  /** The summarizer of this process that writes it, by name; the one registered first when left out. */
+  readonly summarizer?: string | null | undefined;
   /** The thread. */
   readonly thread_id?: string | null | undefined;
 }
