@@ -31,6 +31,7 @@ from ._errors import (
 from ._hub import Hub
 from ._native import __version__
 from ._records import Event, Position, Record
+from ._replay import Replay
 from ._subscription import Subscription
 from .types import Gap
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
     from ._async import AsyncHub
     from ._client import AgentClient
+    from ._replay_async import AsyncReplay
     from ._subscription_async import AsyncSubscription
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "AlreadyExistsError",
     "AsyncAgent",
     "AsyncHub",
+    "AsyncReplay",
     "AsyncSubscription",
     "ConflictError",
     "Event",
@@ -62,6 +65,7 @@ __all__ = [
     "NotFoundError",
     "Position",
     "Record",
+    "Replay",
     "StorageError",
     "Subscription",
     "UnauthenticatedError",
@@ -75,6 +79,7 @@ _LATER = {
     "AgentClient": "_client",
     "AsyncAgent": "_agent_async",
     "AsyncHub": "_async",
+    "AsyncReplay": "_replay_async",
     "AsyncSubscription": "_subscription_async",
 }
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Generator, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _process
+from ._activities_async import AsyncActivities
 from ._bridge import Bridge
 from ._errors import ConflictError, ForkedProcessError, NotFoundError
 from ._hub import _TRIES, given, here, open_native, reduced
 from ._native import Hub as NativeHub
 from ._operations_async import Memory as _Memory
 from ._operations_async import Operations
+from ._replay_async import AsyncReplay
 from ._subscription import filter_of
 from ._subscription_async import AsyncSubscription
 from .types import Entry
@@ -101,6 +104,7 @@ class AsyncHub(Operations):
     """
 
     memory: Memory
+    activities: AsyncActivities
     _native: NativeHub
     _path: str
     _options: dict[str, Any]
@@ -149,6 +153,7 @@ class AsyncHub(Operations):
         self._bridges: dict[asyncio.AbstractEventLoop, Bridge] = {}
         self._bind(native, self._acting(native))
         self.memory = Memory(native, self._acting(native))
+        self.activities = AsyncActivities(native, self._acting(native), self)
         _process.opened(self)
 
     def _acting(self, native: NativeHub) -> Callable[[str, dict[str, Any]], Awaitable[Any]]:
@@ -250,6 +255,23 @@ class AsyncHub(Operations):
         return AsyncSubscription(
             self, native.subscribe(filter_of(kinds, **filter), after), timeout, positions
         )
+
+    def replay(
+        self,
+        *,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        speed: float | str = 1,
+        kinds: str | Iterable[str] | None = None,
+        agents: str | Iterable[str] | None = None,
+        task_id: str | None = None,
+    ) -> AsyncReplay:
+        """Plays back a span or a session as it happened, as `Hub.replay` does."""
+        filter = filter_of(kinds, agents=agents, task_id=task_id)
+        fields = {"session_id": session_id, "since": since, "until": until, "speed": speed}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return AsyncReplay(self, lambda: self._native.replay({**given, "filter": filter}))
 
     async def _away(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)

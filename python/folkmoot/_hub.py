@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _process
+from ._activities import Activities
 from ._errors import ConflictError, InvalidInputError, NotFoundError
 from ._native import Hub as NativeHub
 from ._operations import Memory as _Memory
 from ._operations import Operations
+from ._replay import Replay
 from ._subscription import Item, Subscription, filter_of
 from .types import Entry
 
@@ -122,6 +125,7 @@ class Hub(Operations):
     """
 
     memory: Memory
+    activities: Activities
     _native: NativeHub
 
     def __init__(self) -> None:
@@ -162,6 +166,7 @@ class Hub(Operations):
         self._native = native
         self._bind(native, native.call)
         self.memory = Memory(native, native.call)
+        self.activities = Activities(native, native.call)
         _process.opened(self)
 
     def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
@@ -259,6 +264,36 @@ class Hub(Operations):
             target=_handle, args=(subscription, handler), name="folkmoot-on", daemon=True
         ).start()
         return subscription
+
+    def replay(
+        self,
+        *,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        speed: float | str = 1,
+        kinds: str | Iterable[str] | None = None,
+        agents: str | Iterable[str] | None = None,
+        task_id: str | None = None,
+    ) -> Replay:
+        """Plays back a span or a session as it happened. What is left out matches everything.
+
+        Args:
+            session_id: Only what happened in this session.
+            since: Only what happened at this time or later.
+            until: Only what happened before this time.
+            speed: How many times as fast as it happened; ``"max"`` or 0 for no waiting.
+            kinds: Kinds by glob: ``"task.claimed"``, ``"task.*"``.
+            agents: Agents, as source or as target.
+            task_id: A task.
+
+        Raises:
+            InvalidInputError: The speed is no number from 0.001 to 1,000,000.
+        """
+        filter = filter_of(kinds, agents=agents, task_id=task_id)
+        fields = {"session_id": session_id, "since": since, "until": until, "speed": speed}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return Replay(self, self._native.replay({**given, "filter": filter}))
 
     def flush(self) -> None:
         """Writes what was acknowledged from memory: presence updates."""

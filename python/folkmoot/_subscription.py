@@ -10,9 +10,9 @@ from typing import Any, Union
 from . import _native
 from ._errors import UnavailableError
 from ._records import Event, Position
-from .types import Gap
+from .types import Activity, Gap
 
-Item = Union[Event, Gap, Position]
+Item = Union[Event, Activity, Gap, Position]
 
 
 def filter_of(
@@ -43,8 +43,8 @@ def filter_of(
 
 
 def item_of(raw: Any) -> Item:
-    """An item as the native part gives it: an event, a pair for a gap, a number for a position."""
-    if isinstance(raw, Event):
+    """An item as the native part gives it: a record, a pair for a gap, a number for a position."""
+    if isinstance(raw, (Event, Activity)):
         return raw
     if isinstance(raw, tuple):
         first, last = raw
@@ -72,14 +72,15 @@ class Subscription:
         self._timeout = timeout
         self._positions = positions
 
-    def next(self, timeout: float | None = None) -> Event | Gap | Position | None:
+    def next(self, timeout: float | None = None) -> Item | None:
         """Waits for the next item.
 
         Args:
             timeout: Seconds to wait; for ever when left out.
 
         Returns:
-            An `Event`, a `Gap`, a `Position` if they were asked for, or None when the time is up.
+            An `Event` (an `Activity` where the feed is followed), a `Gap`, a `Position` if they were asked
+            for, or None when the time is up.
 
         Raises:
             UnavailableError: The subscription or its hub is closed.

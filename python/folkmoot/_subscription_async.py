@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from . import _native
 from ._bridge import Bridge
 from ._errors import UnavailableError
-from ._records import Event, Position
+from ._records import Position
 from ._subscription import Item, item_of
-from .types import Gap
 
 if TYPE_CHECKING:
     from ._async import AsyncHub
@@ -43,14 +42,15 @@ class AsyncSubscription:
         self._bridge: Bridge | None = None
         self._ticket = 0
 
-    async def next(self, timeout: float | None = None) -> Event | Gap | Position | None:
+    async def next(self, timeout: float | None = None) -> Item | None:
         """Waits for the next item.
 
         Args:
             timeout: Seconds to wait; for ever when left out.
 
         Returns:
-            An `Event`, a `Gap`, a `Position` if they were asked for, or None when the time is up.
+            An `Event` (an `Activity` where the feed is followed), a `Gap`, a `Position` if they were asked
+            for, or None when the time is up.
 
         Raises:
             UnavailableError: The subscription or its hub is closed.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use folkmoot_engine::activity::{ActivityFilter, Replay};
 use folkmoot_engine::json::{Json, read_input};
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
 use pyo3::prelude::*;
@@ -10,8 +11,9 @@ use pyo3::types::PyDict;
 use crate::bridge::Bridge;
 use crate::error::to_python;
 use crate::guard::{caught, outside, waiting};
+use crate::playback::Playback;
 use crate::shape::Shape;
-use crate::subscription::Subscription;
+use crate::subscription::{Live, Subscription};
 use crate::{from_json, hot, shape, to_json};
 
 /// One handle on a hub, and on whose behalf it acts.
@@ -127,19 +129,39 @@ impl Hub {
         after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Subscription> {
         let filter = to_json::input(filter)?;
-        let after = after
-            .map(|after| {
-                after.extract::<u64>().map_err(|_| {
-                    Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0")
-                })
-            })
-            .transpose()
-            .map_err(|error| to_python(py, &error))?;
+        let after = seq(py, after)?;
         let live = outside(py, || {
             let filter: Filter = read_input(&filter)?;
             self.hub.subscribe_as(&self.by, filter, after)
         })?;
-        Ok(Subscription::new(live, self.hub.clone()))
+        Ok(Subscription::new(Live::Events(live), self.hub.clone()))
+    }
+
+    /// Follows the feed from now on, or from after a `seq`.
+    #[pyo3(signature = (filter, after=None))]
+    fn follow(
+        &self,
+        py: Python<'_>,
+        filter: &Bound<'_, PyAny>,
+        after: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subscription> {
+        let filter = to_json::input(filter)?;
+        let after = seq(py, after)?;
+        let live = outside(py, || {
+            let filter: ActivityFilter = read_input(&filter)?;
+            self.hub.follow_activity_as(&self.by, filter, after)
+        })?;
+        Ok(Subscription::new(Live::Activities(Box::new(live)), self.hub.clone()))
+    }
+
+    /// Plays back a span or a session.
+    fn replay(&self, py: Python<'_>, input: &Bound<'_, PyAny>) -> PyResult<Playback> {
+        let input = to_json::input(input)?;
+        let playback = outside(py, || {
+            let replay: Replay = read_input(&input)?;
+            self.hub.replay_as(&self.by, replay)
+        })?;
+        Ok(Playback::new(playback, self.hub.clone()))
     }
 
     /// Has this process beat for an agent.
@@ -189,6 +211,18 @@ impl Hub {
         let text = serde_json::to_vec(self.hub.config()).unwrap_or_default();
         from_json::read(py, &text, &Shape::Plain)
     }
+}
+
+/// A `seq` to begin after.
+fn seq(py: Python<'_>, after: Option<&Bound<'_, PyAny>>) -> PyResult<Option<u64>> {
+    after
+        .map(|after| {
+            after.extract::<u64>().map_err(|_| {
+                Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0")
+            })
+        })
+        .transpose()
+        .map_err(|error| to_python(py, &error))
 }
 
 pub fn closed() -> Error {

@@ -14,6 +14,7 @@ mod guard;
 mod hot;
 mod hub;
 mod log;
+mod playback;
 mod shape;
 mod subscription;
 mod to_json;
@@ -25,6 +26,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<hub::Hub>()?;
     module.add_class::<subscription::Subscription>()?;
+    module.add_class::<playback::Playback>()?;
     module.add_class::<bridge::Bridge>()?;
     module.add_function(wrap_pyfunction!(hub::config_keys, module)?)?;
     module.add_function(wrap_pyfunction!(cli::cli_main, module)?)?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use folkmoot_engine::{Error, Item, Result};
+use folkmoot_engine::activity::{Activity, Follow, FollowItem};
+use folkmoot_engine::{Error, Event, Result};
 use folkmoot_sys::sync::{Mutex, MutexGuard};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -18,10 +19,74 @@ use crate::{from_json, shape};
 const SLICE: Duration = Duration::from_millis(50);
 const FOR_EVER: Duration = Duration::from_secs(1 << 40);
 
+/// What is read: events, or the activities that a feed makes of them.
+pub enum Live {
+    Events(folkmoot_engine::Subscription),
+    Activities(Box<Follow>),
+}
+
+/// What is given.
+enum Item {
+    Event(Arc<Event>),
+    Activity(Box<Activity>),
+    Gap(u64, u64),
+    Position(u64),
+}
+
+impl Live {
+    fn position(&self) -> u64 {
+        match self {
+            Live::Events(live) => live.position(),
+            Live::Activities(live) => live.position(),
+        }
+    }
+
+    fn next_until(&mut self, left: Duration, check: &mut dyn FnMut() -> Result<()>) -> Result<Option<Item>> {
+        Ok(match self {
+            Live::Events(live) => live.next_until(left, check)?.map(Item::from),
+            Live::Activities(live) => live.next_until(left, check)?.map(Item::from),
+        })
+    }
+
+    fn try_next(&mut self) -> Result<Option<Item>> {
+        Ok(match self {
+            Live::Events(live) => live.try_next()?.map(Item::from),
+            Live::Activities(live) => live.try_next()?.map(Item::from),
+        })
+    }
+
+    fn on_ready(&self, ring: impl Fn() + Send + Sync + 'static) {
+        match self {
+            Live::Events(live) => live.on_ready(ring),
+            Live::Activities(live) => live.on_ready(ring),
+        }
+    }
+}
+
+impl From<folkmoot_engine::Item> for Item {
+    fn from(item: folkmoot_engine::Item) -> Item {
+        match item {
+            folkmoot_engine::Item::Event(event) => Item::Event(event),
+            folkmoot_engine::Item::Gap { from, to } => Item::Gap(from, to),
+            folkmoot_engine::Item::Position { seq } => Item::Position(seq),
+        }
+    }
+}
+
+impl From<FollowItem> for Item {
+    fn from(item: FollowItem) -> Item {
+        match item {
+            FollowItem::Activity(activity) => Item::Activity(activity),
+            FollowItem::Gap { from, to } => Item::Gap(from, to),
+            FollowItem::Position { seq } => Item::Position(seq),
+        }
+    }
+}
+
 #[pyclass(frozen, module = "folkmoot._native")]
 pub struct Subscription {
     /// Taken out when it is closed. Left alone in a forked child, where its locks may be held by nobody.
-    live: Mutex<Option<folkmoot_engine::Subscription>>,
+    live: Mutex<Option<Live>>,
     over: AtomicBool,
     position: AtomicU64,
     hub: folkmoot_engine::Hub,
@@ -29,7 +94,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub fn new(live: folkmoot_engine::Subscription, hub: folkmoot_engine::Hub) -> Subscription {
+    pub fn new(live: Live, hub: folkmoot_engine::Hub) -> Subscription {
         Subscription {
             position: AtomicU64::new(live.position()),
             live: Mutex::new(Some(live)),
@@ -64,7 +129,7 @@ impl Subscription {
         &self,
         until: Option<Instant>,
         check: &mut dyn FnMut() -> Result<()>,
-    ) -> Result<Option<MutexGuard<'_, Option<folkmoot_engine::Subscription>>>> {
+    ) -> Result<Option<MutexGuard<'_, Option<Live>>>> {
         loop {
             check()?;
             if let Some(live) = self.live.try_lock_for(SLICE) {
@@ -158,13 +223,22 @@ impl Drop for Subscription {
     }
 }
 
+/// An item of events as Python gets it.
+pub fn shown_event<'py>(py: Python<'py>, item: folkmoot_engine::Item) -> PyResult<Bound<'py, PyAny>> {
+    shown(py, &Item::from(item))
+}
+
 fn shown<'py>(py: Python<'py>, item: &Item) -> PyResult<Bound<'py, PyAny>> {
     match item {
         Item::Event(event) => {
             let wire: Arc<str> = event.wire();
             from_json::read(py, wire.as_bytes(), shape::of_event(py)?)
         }
-        Item::Gap { from, to } => (*from, *to).into_bound_py_any(py),
-        Item::Position { seq } => (*seq).into_bound_py_any(py),
+        Item::Activity(activity) => {
+            let text = serde_json::to_vec(activity).unwrap_or_default();
+            from_json::read(py, &text, shape::of_answer(py, "activity.record")?)
+        }
+        Item::Gap(from, to) => (*from, *to).into_bound_py_any(py),
+        Item::Position(seq) => (*seq).into_bound_py_any(py),
     }
 }

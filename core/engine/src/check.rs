@@ -2,8 +2,8 @@
 //!
 //! The events that the log still holds are applied to empty tables, and the result is compared with the tables of the
 //! hub, row by row. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by
-//! name: counters of leases, holders, inboxes with their read marks, consumers, idempotency keys, search indexes,
-//! versions that retention has set aside.
+//! name: counters of leases, holders, inboxes with their read marks, consumers, idempotency keys, search indexes, the
+//! feed, versions that retention has set aside.
 
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -48,6 +48,12 @@ const TABLES: &[Table] = &[
     },
     Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
     Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
+    Table {
+        name: "activity",
+        key: "activity_id",
+        seq: "changed",
+        columns: "seq, agent_id, open, took_ms, body",
+    },
     Table {
         name: "task",
         key: "task_id",
@@ -102,6 +108,7 @@ fn decode(kind: &str, data: &str) -> Result<Option<Box<dyn Body>>> {
     match kind.split_once('.').map_or(kind, |(noun, _)| noun) {
         "agent" | "presence" => crate::agents::events::decode(kind, data),
         "message" => crate::messages::events::decode(kind, data),
+        "activity" => crate::activity::events::decode(kind, data),
         "task" => crate::tasks::events::decode(kind, data),
         "memory" => crate::memory::events::decode(kind, data),
         _ => Ok(None),

@@ -6,6 +6,7 @@
 //!
 //! The path of a change is the order of [`pipeline`]: command → decide → append → apply → publish.
 
+pub mod activity;
 pub mod agents;
 pub mod check;
 pub mod clock;
@@ -29,6 +30,7 @@ pub mod principal;
 pub(crate) mod retention;
 pub mod seams;
 pub(crate) mod search;
+pub mod spreadsheet;
 pub mod storage;
 pub mod tasks;
 

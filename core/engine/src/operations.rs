@@ -16,7 +16,7 @@ use crate::hub::{Check, Operate, Scope};
 use crate::json::read_input;
 use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
 use crate::principal::Principal;
-use crate::{agents, events, memory, messages, tasks};
+use crate::{activity, agents, events, memory, messages, tasks};
 
 /// Errors that any operation may answer.
 pub const COMMON_ERRORS: &[Code] =
@@ -319,6 +319,21 @@ operations! {
     query Read "thread.get"(messages::GetThread) "messages:read" "GET /threads/{thread_id}" mcp true [NotFound]
     /// Condenses a thread or a session into an extractive digest.
     query Read "thread.summarize"(messages::Summarize) "messages:read" "POST /threads/summarize" mcp true [NotFound]
+
+    /// Records what an agent does; it stays open until it is completed.
+    change Durable "activity.record"(activity::Record) "activities:write" "POST /collaboration/record-activity" mcp true [AlreadyExists, NotAllowed]
+    /// Completes a recorded activity with its result and outcome.
+    change Durable "activity.complete"(activity::Complete) "activities:write" "POST /collaboration/complete-activity" mcp true [NotFound, Conflict, NotAllowed]
+    /// Reads the feed, newest first: what was recorded, and what the engine did.
+    compose Read "activity.feed"(activity::Feed) "activities:read" "GET /collaboration/activity-feed" mcp true []
+    /// Says how everyone is now: the summary that listeners get every two seconds.
+    compose Read "activity.status"(activity::Status) "activities:read" "GET /collaboration/agent-status" mcp true []
+    /// Counts activities by type, agent, department and time, and says how long they take.
+    compose Read "activity.stats"(activity::Stats) "activities:read" "GET /collaboration/activity-stats" []
+    /// Writes the feed as CSV, JSON or JSON Lines, oldest first, a part at a time.
+    compose Read "activity.export"(activity::Export) "activities:read" "GET /collaboration/activity-export" []
+    /// Reads the events of a span or a session with the seconds after which each is to be played.
+    compose Read "activity.replay"(activity::Replay) "activities:read" "GET /collaboration/activity-replay" []
 
     /// Publishes an event of your own; it is always of kind `event.published`.
     change Durable "event.publish"(events::Publish) "events:write" "POST /events" mcp true [Conflict, NotAllowed]

@@ -39,6 +39,7 @@
 //! | what they say | [`messages`]: send, inbox, ask, threads |
 //! | shared work | [`tasks`]: create, claim, progress, complete |
 //! | shared memory | [`memory`]: versions, compare-and-set, access |
+//! | what everyone does, on one page: the feed, its figures, export, replay | [`activity`] |
 //! | your own events, the log, durable consumers | [`events`] |
 //! | what can go wrong | [`Error`] with its [`Code`], sentence, hint and details |
 //! | every operation by its name | [`operations::OPERATIONS`], [`Hub::call`] |
@@ -50,5 +51,6 @@ pub use folkmoot_engine::{
     Code, Durability, Error, Event, Filter, Hub, HubConfig, Item, Json, Principal, Result, Subscription,
 };
 pub use folkmoot_engine::{
-    agents, check, clock, config, error, events, hub, json, memory, messages, operations, principal, tasks,
+    activity, agents, check, clock, config, error, events, hub, json, memory, messages, operations,
+    principal, spreadsheet, tasks,
 };

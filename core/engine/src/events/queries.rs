@@ -108,7 +108,8 @@ pub(crate) fn read_page(
     Ok(page)
 }
 
-fn wire(event: &Event) -> Json {
+/// An event as it is sent.
+pub(crate) fn wire(event: &Event) -> Json {
     Json::from_text(event.wire().as_ref().to_owned()).unwrap_or_default()
 }
 

@@ -1,0 +1,67 @@
+//! Reading the feed, and the summary of everyone.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::filter::filtered;
+use super::rows::FeedReader;
+use super::{Activity, index};
+use crate::agents::summary::{self, StatusSummary};
+use crate::error::Result;
+use crate::hub::{Check, Scope};
+use crate::lists;
+use crate::operations::Compose;
+
+filtered! {
+    /// Input of `activity.feed`. Fields left out match everything; those given must all match.
+    pub struct Feed {
+        /// At most this many, 1 to 1,000; 100 when left out.
+        #[serde(default)]
+        pub limit: Option<u64>,
+        /// The `next_cursor` of the page before.
+        #[serde(default)]
+        pub cursor: Option<String>,
+    }
+}
+
+/// A page of the feed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ActivityPage {
+    /// The activities, newest first.
+    pub activities: Vec<Activity>,
+    /// Give this as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+impl Compose for Feed {
+    type Output = ActivityPage;
+
+    fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<ActivityPage> {
+        let size = lists::page_size(self.limit)?;
+        let before = lists::seq_place(self.cursor.as_deref())?.unwrap_or(u64::MAX);
+        let mut reader = FeedReader::new(scope.core, scope.by, self.filter())?;
+        index::catch_up(scope.core)?;
+        // One more than is wanted tells whether there is a next page.
+        let mut found = reader.newest(before, size + 1)?;
+        let mut next = found.looked_to;
+        if found.activities.len() > size {
+            found.activities.truncate(size);
+            next = found.activities.last().map(|last| last.seq);
+        }
+        let next_cursor = next.map(|seq| lists::cursor(&seq.to_string()));
+        Ok(ActivityPage { activities: found.activities, next_cursor })
+    }
+}
+
+/// Input of `activity.status`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Status {}
+
+impl Compose for Status {
+    type Output = StatusSummary;
+
+    fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<StatusSummary> {
+        summary::now(scope.core)
+    }
+}
