@@ -183,7 +183,7 @@ class Agent(Acting):
     def complete_activity(
         self, activity: Activity | str, result: Any = None, *, outcome: str | None = None
     ) -> Activity:
-        """Completes an activity of this agent's; it ended ``ok`` unless ``failed`` or ``cancelled`` is said."""
+        """Completes an activity of this agent's; ``ok`` unless ``failed`` or ``cancelled`` is said."""
         activity_id = activity["activity_id"] if isinstance(activity, dict) else activity
         given = present(result=result, outcome=outcome)
         ended: Activity = self.call("activity.complete", activity_id=activity_id, **given)

@@ -87,6 +87,7 @@ class Agents:
         capability: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         role: str | None = None,
         status: Literal["active", "idle", "error", "offline"] | None = None,
         type: str | None = None,
@@ -97,6 +98,7 @@ class Agents:
             capability: Only those that can do this.
             cursor: The `next_cursor` of the page before.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
             role: Only those with this role.
             status: Only those with this status.
             type: Only those of this type.
@@ -114,6 +116,8 @@ class Agents:
             given["cursor"] = cursor
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if role is not None:
             given["role"] = role
         if status is not None:
@@ -271,12 +275,14 @@ class Presence:
         *,
         cursor: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
     ) -> t.PresenceList:
         """Lists the presence of every agent.
 
         Args:
             cursor: The `next_cursor` of the page before.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
 
         Returns:
             Answer of `presence.list`.
@@ -289,6 +295,8 @@ class Presence:
             given["cursor"] = cursor
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         return await self._call("presence.list", given)
 
     async def get(
@@ -344,7 +352,8 @@ class Tasks:
         Args:
             creator_id: Who makes it.
             title: A line that says what it is, 1 to 1,000 bytes.
-            assign_to: The agent it is reserved for.
+            assign_to: The agent it is reserved for; `auto` lets the engine choose, now or as soon as someone
+                can take it.
             depends_on: Tasks that must complete first.
             description: More about it, at most 64 KiB.
             due_date: When it should be done.
@@ -450,11 +459,12 @@ class Tasks:
         cursor: str | None = None,
         dead_letter: bool | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         parent_id: str | None = None,
         requires: str | None = None,
         session_id: str | None = None,
         status: Literal["blocked", "ready", "claimed", "in_progress", "completed", "failed", "cancelled"] | None = None,
-    ) -> t.Tasks:
+    ) -> t.TaskPage:
         """Lists tasks, newest first.
 
         Args:
@@ -463,13 +473,14 @@ class Tasks:
             cursor: The `next_cursor` of the page before.
             dead_letter: Only those that failed for want of attempts.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
             parent_id: Only the parts of this task.
             requires: Only those that require this.
             session_id: Only those of this session.
             status: Only those that stand here.
 
         Returns:
-            Some tasks.
+            A page of tasks.
 
         Raises:
             InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
@@ -485,6 +496,8 @@ class Tasks:
             given["dead_letter"] = dead_letter
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if parent_id is not None:
             given["parent_id"] = parent_id
         if requires is not None:
@@ -499,12 +512,15 @@ class Tasks:
         self,
         *,
         limit: int | None = None,
+        max_tokens: int | None = None,
         session_id: str | None = None,
     ) -> t.Columns:
         """Shows tasks in columns by status.
 
         Args:
             limit: At most this many of each column, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest of each column in
+                turn, as many as fit.
             session_id: Only tasks of this session.
 
         Returns:
@@ -516,6 +532,8 @@ class Tasks:
         given: dict[str, Any] = {}
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if session_id is not None:
             given["session_id"] = session_id
         return await self._call("task.board", given)
@@ -523,11 +541,15 @@ class Tasks:
     async def history(
         self,
         task_id: str,
+        *,
+        max_tokens: int | None = None,
     ) -> t.TaskHistory:
         """Shows who held a task when, and what it logged.
 
         Args:
             task_id: The task.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest steps and lines
+                that fit.
 
         Returns:
             Who held a task when, and what it logged.
@@ -536,7 +558,10 @@ class Tasks:
             NotFoundError, InvalidInputError, LimitExceededError, UnavailableError, StorageError,
             InternalError.
         """
-        return await self._call("task.history", {"task_id": task_id})
+        given: dict[str, Any] = {"task_id": task_id}
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
+        return await self._call("task.history", given)
 
     async def claim(
         self,
@@ -855,11 +880,12 @@ class Tasks:
         agent_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> t.Task:
-        """Reserves a task for an agent, or takes the reservation away.
+        """Reserves a task for an agent, lets the engine choose one (`auto`), or takes the reservation away.
 
         Args:
             task_id: The task; must be blocked or ready.
-            agent_id: The agent it is to be reserved for; null takes a reservation away.
+            agent_id: The agent it is to be reserved for; `auto` lets the engine choose, null takes a
+                reservation away.
             idempotency_key: A repeated call with this key gets the first one's answer.
 
         Returns:
@@ -935,6 +961,32 @@ class Tasks:
         if title is not None:
             given["title"] = title
         return await self._call("task.update", given)
+
+    async def rebalance(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        limit: int | None = None,
+    ) -> t.Rebalanced:
+        """Moves work that nobody has begun from agents with more than their load, or offline, to those with
+        room.
+
+        Args:
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            limit: At most this many tasks are moved, 1 to 1,000; 100 when left out.
+
+        Returns:
+            Answer of `task.rebalance`.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if limit is not None:
+            given["limit"] = limit
+        return await self._call("task.rebalance", given)
 
     async def wait(
         self,
@@ -1049,12 +1101,14 @@ class Memory:
         keys: Sequence[str],
         *,
         agent_id: str | None = None,
+        max_tokens: int | None = None,
     ) -> t.MemoryMany:
         """Gets many keys at once; those that are not there come back as null.
 
         Args:
             keys: The keys, at most 1,000.
             agent_id: Who reads.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
 
         Returns:
             Answer of `memory.get_many`.
@@ -1066,6 +1120,8 @@ class Memory:
         given: dict[str, Any] = {"keys": keys}
         if agent_id is not None:
             given["agent_id"] = agent_id
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         return await self._call("memory.get_many", given)
 
     async def set_many(
@@ -1131,6 +1187,7 @@ class Memory:
         agent_id: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         prefix: str | None = None,
     ) -> t.MemoryPage:
         """Lists keys with their newest values, by prefix.
@@ -1139,6 +1196,7 @@ class Memory:
             agent_id: Who reads; keys that this agent may not read are left out.
             cursor: The `next_cursor` of the page before.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
             prefix: The start of the keys; all keys when left out.
 
         Returns:
@@ -1154,6 +1212,8 @@ class Memory:
             given["cursor"] = cursor
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if prefix is not None:
             given["prefix"] = prefix
         return await self._call("memory.list", given)
@@ -1164,6 +1224,7 @@ class Memory:
         *,
         agent_id: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
     ) -> t.MemoryVersions:
         """Lists the versions of a key, newest first.
 
@@ -1171,6 +1232,7 @@ class Memory:
             key: The key.
             agent_id: Who reads.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
 
         Returns:
             Versions of one key.
@@ -1184,6 +1246,8 @@ class Memory:
             given["agent_id"] = agent_id
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         return await self._call("memory.history", given)
 
     async def diff(
@@ -1220,6 +1284,7 @@ class Memory:
         *,
         agent_id: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         prefix: str | None = None,
     ) -> t.MemoryFound:
         """Finds keys by words in the key or its value.
@@ -1228,6 +1293,7 @@ class Memory:
             query: Words that must all be there; `word*` for beginnings.
             agent_id: Who reads; keys that this agent may not read are left out.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the best that fit.
             prefix: The start of the keys to look at.
 
         Returns:
@@ -1241,6 +1307,8 @@ class Memory:
             given["agent_id"] = agent_id
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if prefix is not None:
             given["prefix"] = prefix
         return await self._call("memory.search", given)
@@ -1412,7 +1480,8 @@ class Messages:
             content: What is said: any text that is not empty, at most 256 KiB.
             ack_required: Whether its recipients are asked to acknowledge it; false when left out.
             attachments: What goes with it, by reference: at most 100.
-            channel: The channel of that session.
+            channel: The channel of that session: it must take messages of this type. What it does not keep is
+                only handed on.
             idempotency_key: A repeated call with this key gets the first one's answer.
             importance: `low`, `normal`, `high` or `urgent`; `normal` when left out.
             message_id: Its id, if the caller wants to choose it; a new UUIDv7 when left out.
@@ -1424,7 +1493,9 @@ class Messages:
             recipients: Whom it is for: agent ids, one id, or `*` for all. None stands for the session, or for
                 all.
             reply_to: The message it answers.
-            session_id: The session it is of, here or outside the hub. Everyone may read what is of a session.
+            session_id: The session it is of, here or outside the hub. What is of a session of the hub is
+                judged by its rules and read by its participants; `*` then stands for them. What is of a
+                session elsewhere, everyone may read.
             task_id: The task (execution) it is about, here or outside the hub; that of the message it answers
                 when left out.
             thread_id: The thread to put it into; that of the message it answers, or a new one, when left out.
@@ -1433,8 +1504,8 @@ class Messages:
             A message with both its sides.
 
         Raises:
-            NotFoundError, AlreadyExistsError, NotAllowedError, InvalidInputError, LimitExceededError,
-            UnavailableError, StorageError, InternalError.
+            NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
         """
         given: dict[str, Any] = {"sender_id": sender_id, "content": content}
         if ack_required is not None:
@@ -1686,8 +1757,8 @@ class Messages:
             Answer of `message.ask`.
 
         Raises:
-            NotFoundError, AlreadyExistsError, NotAllowedError, InvalidInputError, LimitExceededError,
-            UnavailableError, StorageError, InternalError.
+            NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
         """
         given: dict[str, Any] = {"sender_id": sender_id, "content": content}
         if ack_required is not None:
@@ -2114,6 +2185,7 @@ class Activities:
         cursor: str | None = None,
         department: str | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
         open: bool | None = None,
         query: str | None = None,
         related_agent: str | None = None,
@@ -2130,6 +2202,7 @@ class Activities:
             cursor: The `next_cursor` of the page before.
             department: The department it was done for.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
             open: Only those that go on (true) or that do not (false).
             query: Words that must all be in the type or the metadata; `word*` for beginnings.
             related_agent: An agent that it concerns beside the one who did it.
@@ -2155,6 +2228,8 @@ class Activities:
             given["department"] = department
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if open is not None:
             given["open"] = open
         if query is not None:
@@ -2359,6 +2434,628 @@ class Activities:
         return await self._call("activity.replay", given)
 
 
+class Sessions:
+    """Operations on sessions."""
+
+    __slots__ = ("_call", "_native")
+
+    def __init__(self, native: Any, call: Any) -> None:
+        self._native = native
+        self._call = call
+
+    async def start(
+        self,
+        participants: Sequence[str | Mapping[str, Any]],
+        *,
+        agent_id: str | None = None,
+        idempotency_key: str | None = None,
+        kind: str | None = None,
+        max_clients: int | None = None,
+        metadata: Any = None,
+        name: str | None = None,
+        project_id: str | None = None,
+        rules: Mapping[str, Any] | None = None,
+        session_id: str | None = None,
+        state: Any = None,
+        team_id: str | None = None,
+    ) -> t.Session:
+        """Starts a session: a piece of work that agents do together, with channels and a shared state.
+
+        Args:
+            participants: Who takes part from the start: registered agents, as ids or as `{"agent_id",
+                "role"}`.
+            agent_id: Who starts it: a registered agent; nobody in particular when left out.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            kind: `collaboration` (when left out), `review`, `execution`, or another word.
+            max_clients: The most clients that may be connected at once; the hub's `max_clients` when left
+                out.
+            metadata: A JSON object, at most 64 KiB.
+            name: What it is called.
+            project_id: The project it is of, outside the hub.
+            rules: Who may do what in it; nothing is limited when left out.
+            session_id: Its id, if the caller wants to choose it; a new UUIDv7 when left out.
+            state: The shared state to begin with, a JSON object; `{}` when left out.
+            team_id: The team it is of, outside the hub.
+
+        Returns:
+            A session: who takes part in it, by which rules, and how it stands.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"participants": participants}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if kind is not None:
+            given["kind"] = kind
+        if max_clients is not None:
+            given["max_clients"] = max_clients
+        if metadata is not None:
+            given["metadata"] = metadata
+        if name is not None:
+            given["name"] = name
+        if project_id is not None:
+            given["project_id"] = project_id
+        if rules is not None:
+            given["rules"] = rules
+        if session_id is not None:
+            given["session_id"] = session_id
+        if state is not None:
+            given["state"] = state
+        if team_id is not None:
+            given["team_id"] = team_id
+        return await self._call("session.start", given)
+
+    async def get(
+        self,
+        session_id: str,
+        *,
+        limit: int | None = None,
+        max_tokens: int | None = None,
+    ) -> t.SessionView:
+        """Gets a session with its participants, channels, decisions and newest messages.
+
+        Args:
+            session_id: The session.
+            limit: At most this many of its newest messages, and of its newest decisions, 1 to 1,000; 20 when
+                left out.
+            max_tokens: At most this many tokens of messages, reckoned as bytes of JSON / 4: the newest that
+                fit.
+
+        Returns:
+            A session with what is in it. Its activities are in the feed, by its `session_id`.
+
+        Raises:
+            NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
+            StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id}
+        if limit is not None:
+            given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
+        return await self._call("session.get", given)
+
+    async def list(
+        self,
+        *,
+        agent_id: str | None = None,
+        cursor: str | None = None,
+        kind: str | None = None,
+        limit: int | None = None,
+        max_tokens: int | None = None,
+        state: Literal["active", "ended"] | None = None,
+    ) -> t.SessionPage:
+        """Lists sessions, newest first.
+
+        Args:
+            agent_id: Only those in which this agent takes part, or to which it was invited.
+            cursor: The `next_cursor` of the page before.
+            kind: Only those of this kind.
+            limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
+            state: Only those in this state: `active` or `ended`.
+
+        Returns:
+            A page of sessions.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if cursor is not None:
+            given["cursor"] = cursor
+        if kind is not None:
+            given["kind"] = kind
+        if limit is not None:
+            given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
+        if state is not None:
+            given["state"] = state
+        return await self._call("session.list", given)
+
+    async def join(
+        self,
+        session_id: str,
+        agent_id: str,
+        *,
+        idempotency_key: str | None = None,
+        role: str | None = None,
+    ) -> t.Joined:
+        """Joins a session; answers its channels and its shared state as they stand.
+
+        Args:
+            session_id: The session.
+            agent_id: Who joins: a registered agent.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            role: Its role; the one it was invited with when left out. An agent cannot take a role that the
+                rules speak of, nor `owner`, by itself: those are given at the start, by an invitation of an
+                owner, or by the process.
+
+        Returns:
+            Answer of `session.join`: the session as it stands at `position`.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "agent_id": agent_id}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if role is not None:
+            given["role"] = role
+        return await self._call("session.join", given)
+
+    async def leave(
+        self,
+        session_id: str,
+        agent_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.Session:
+        """Leaves a session, or declines an invitation to it.
+
+        Args:
+            session_id: The session.
+            agent_id: Who leaves; one who was invited declines so.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+
+        Returns:
+            A session: who takes part in it, by which rules, and how it stands.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "agent_id": agent_id}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        return await self._call("session.leave", given)
+
+    async def invite(
+        self,
+        session_id: str,
+        invitees: Sequence[str | Mapping[str, Any]],
+        *,
+        agent_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> t.Session:
+        """Invites agents to a session.
+
+        Args:
+            session_id: The session.
+            invitees: Who is to come: registered agents, as ids or as `{"agent_id", "role"}`. Those who are
+                in, or were invited, stay as they are.
+            agent_id: Who invites: a participant; nobody in particular when left out. Only an owner gives a
+                role that the rules speak of, or `owner`.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+
+        Returns:
+            A session: who takes part in it, by which rules, and how it stands.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "invitees": invitees}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        return await self._call("session.invite", given)
+
+    async def set_rules(
+        self,
+        session_id: str,
+        rules: Mapping[str, Any],
+        *,
+        agent_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> t.Session:
+        """Sets the rules of a session: who may join, who may post what where, how often, who must have
+        reviewed.
+
+        Args:
+            session_id: The session.
+            rules: All of its rules from now on: what is left out is no longer limited.
+            agent_id: Who changes them: an owner of the session, or, where it has none, any participant.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+
+        Returns:
+            A session: who takes part in it, by which rules, and how it stands.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "rules": rules}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        return await self._call("session.set_rules", given)
+
+    async def end(
+        self,
+        session_id: str,
+        *,
+        agent_id: str | None = None,
+        idempotency_key: str | None = None,
+        outcome: Any = None,
+    ) -> t.Session:
+        """Ends a session with an outcome: what is in it can be read, and no more comes into it.
+
+        Args:
+            session_id: The session.
+            agent_id: Who ends it: an owner of the session, or, where it has none, any participant.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            outcome: How it ended: any JSON value, at most 64 KiB.
+
+        Returns:
+            A session: who takes part in it, by which rules, and how it stands.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if outcome is not None:
+            given["outcome"] = outcome
+        return await self._call("session.end", given)
+
+    async def record_decision(
+        self,
+        session_id: str,
+        agent_id: str,
+        decision: str,
+        *,
+        alternatives: Sequence[Any] | None = None,
+        decision_id: str | None = None,
+        idempotency_key: str | None = None,
+        links: Sequence[str] | None = None,
+        proposal_id: str | None = None,
+        rationale: str | None = None,
+    ) -> t.Decision:
+        """Records what was decided in a session, by whom, why, and from what it came.
+
+        Args:
+            session_id: The session.
+            agent_id: Who decided: a participant.
+            decision: What was decided: any text that is not empty, at most 64 KiB.
+            alternatives: What else was thought of: texts, or JSON values of your own; at most 100.
+            decision_id: Its id, if the caller wants to choose it; a new UUIDv7 when left out.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            links: Ids of activities, votes or messages that led there; at most 100.
+            proposal_id: The proposal it comes from: a message of type `proposal` in this session.
+            rationale: Why.
+
+        Returns:
+            A decision that was taken in a session.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "agent_id": agent_id, "decision": decision}
+        if alternatives is not None:
+            given["alternatives"] = alternatives
+        if decision_id is not None:
+            given["decision_id"] = decision_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if links is not None:
+            given["links"] = links
+        if proposal_id is not None:
+            given["proposal_id"] = proposal_id
+        if rationale is not None:
+            given["rationale"] = rationale
+        return await self._call("session.record_decision", given)
+
+    async def get_state(
+        self,
+        session_id: str,
+    ) -> t.SharedState:
+        """Gets the shared state of a session with its version.
+
+        Args:
+            session_id: The session.
+
+        Returns:
+            The shared state of a session, at one version.
+
+        Raises:
+            NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
+            StorageError, InternalError.
+        """
+        return await self._call("session.get_state", {"session_id": session_id})
+
+    async def patch_state(
+        self,
+        session_id: str,
+        agent_id: str,
+        patch: Any,
+        *,
+        expected_version: int | None = None,
+        idempotency_key: str | None = None,
+        merge: bool | None = None,
+    ) -> t.SharedState:
+        """Changes the shared state of a session by a patch, against an expected version or merged field by
+        field.
+
+        Args:
+            session_id: The session.
+            agent_id: Who changes it: a participant.
+            patch: An object is a JSON merge patch (RFC 7396): fields to set, null to take one away. A list is
+                a JSON patch (RFC 6902): operations, all of which hold or none. A patch that changes nothing
+                makes no new version.
+            expected_version: Change only if the state is at this version; the newest, whichever it is, when
+                left out.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            merge: Where others have changed the state since `expected_version`: merge field by field instead
+                of refusing. Only a field that they changed too is then a conflict. False when left out.
+
+        Returns:
+            The shared state of a session, at one version.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "agent_id": agent_id, "patch": patch}
+        if expected_version is not None:
+            given["expected_version"] = expected_version
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if merge is not None:
+            given["merge"] = merge
+        return await self._call("session.patch_state", given)
+
+    async def connect(
+        self,
+        session_id: str,
+        *,
+        agent_id: str | None = None,
+        client_id: str | None = None,
+    ) -> t.Connected:
+        """Takes one of the places of a session's clients; this process keeps it until it disconnects or ends.
+
+        Args:
+            session_id: The session.
+            agent_id: The participant that is at it; nobody in particular when left out.
+            client_id: What the client is called in this session; a new id when left out. Connecting again
+                under the same name keeps the same place.
+
+        Returns:
+            Answer of `session.connect`.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if client_id is not None:
+            given["client_id"] = client_id
+        return await self._call("session.connect", given)
+
+    async def disconnect(
+        self,
+        session_id: str,
+        client_id: str,
+    ) -> t.Disconnected:
+        """Gives the place of a client back.
+
+        Args:
+            session_id: The session.
+            client_id: The client.
+
+        Returns:
+            Answer of `session.disconnect`.
+
+        Raises:
+            NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
+            StorageError, InternalError.
+        """
+        return await self._call("session.disconnect", {"session_id": session_id, "client_id": client_id})
+
+
+class Channels:
+    """Operations on channels."""
+
+    __slots__ = ("_call", "_native")
+
+    def __init__(self, native: Any, call: Any) -> None:
+        self._native = native
+        self._call = call
+
+    async def create(
+        self,
+        session_id: str,
+        channel: str,
+        type: Literal["broadcast", "structured", "document", "consensus"],
+        *,
+        agent_id: str | None = None,
+        idempotency_key: str | None = None,
+        message_types: Sequence[str] | None = None,
+        persistent: bool | None = None,
+        roles: Sequence[str] | None = None,
+    ) -> t.Channel:
+        """Makes a channel in a session.
+
+        Args:
+            session_id: The session.
+            channel: Its name in the session.
+            type: `broadcast`, `structured`, `document` or `consensus`.
+            agent_id: Who makes it: a participant; nobody in particular when left out.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            message_types: The types of messages that it takes, `*` for every type; those of its type when
+                left out.
+            persistent: Whether what is posted is kept; true when left out. What is not kept is handed on to
+                those who listen, and no more.
+            roles: The roles that may post; every participant when left out.
+
+        Returns:
+            A channel of a session.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "channel": channel, "type": type}
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if message_types is not None:
+            given["message_types"] = message_types
+        if persistent is not None:
+            given["persistent"] = persistent
+        if roles is not None:
+            given["roles"] = roles
+        return await self._call("channel.create", given)
+
+    async def list(
+        self,
+        session_id: str,
+    ) -> t.ChannelList:
+        """Lists the channels of a session.
+
+        Args:
+            session_id: The session.
+
+        Returns:
+            The channels of a session.
+
+        Raises:
+            NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
+            StorageError, InternalError.
+        """
+        return await self._call("channel.list", {"session_id": session_id})
+
+    async def post(
+        self,
+        session_id: str,
+        channel: str,
+        agent_id: str,
+        message_type: str,
+        content: str,
+        *,
+        attachments: Sequence[Mapping[str, Any]] | None = None,
+        idempotency_key: str | None = None,
+        message_id: str | None = None,
+        metadata: Any = None,
+        reply_to: str | None = None,
+        task_id: str | None = None,
+        thread_id: str | None = None,
+    ) -> t.Message:
+        """Posts a message to a channel of a session.
+
+        Args:
+            session_id: The session.
+            channel: The channel. `code_edit` stands for `code`, `decision_proposal` for `decisions`.
+            agent_id: Who posts: a participant.
+            message_type: A type that the channel takes. `code_edit` stands for `edit`, `decision_proposal`
+                for `proposal`.
+            content: What is said: any text that is not empty, at most 256 KiB.
+            attachments: What goes with it, by reference: at most 100.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            message_id: Its id, if the caller wants to choose it; a new UUIDv7 when left out.
+            metadata: A JSON object, at most 64 KiB.
+            reply_to: The message it answers: of a vote or a decision, the proposal.
+            task_id: The task (execution) it is about.
+            thread_id: The thread to put it into; that of the message it answers, or a new one, when left out.
+
+        Returns:
+            A message with both its sides.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, ConflictError, NotAllowedError, InvalidInputError,
+            LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "channel": channel, "agent_id": agent_id, "message_type": message_type, "content": content}
+        if attachments is not None:
+            given["attachments"] = attachments
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if message_id is not None:
+            given["message_id"] = message_id
+        if metadata is not None:
+            given["metadata"] = metadata
+        if reply_to is not None:
+            given["reply_to"] = reply_to
+        if task_id is not None:
+            given["task_id"] = task_id
+        if thread_id is not None:
+            given["thread_id"] = thread_id
+        return await self._call("channel.post", given)
+
+    async def history(
+        self,
+        session_id: str,
+        channel: str,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+        max_tokens: int | None = None,
+    ) -> t.HistoryPage:
+        """Reads what was said in a channel: the newest, or on from a `seq`.
+
+        Args:
+            session_id: The session.
+            channel: The channel.
+            after: The messages after this `seq`, from the oldest on; the newest ones when left out.
+            limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: those that fit, from the
+                oldest on with `after`, else from the newest back.
+
+        Returns:
+            What was said in a channel.
+
+        Raises:
+            NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
+            StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"session_id": session_id, "channel": channel}
+        if after is not None:
+            given["after"] = after
+        if limit is not None:
+            given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
+        return await self._call("channel.history", given)
+
+
 class Events:
     """Operations on events."""
 
@@ -2412,6 +3109,7 @@ class Events:
         after: int | None = None,
         filter: Mapping[str, Any] | None = None,
         limit: int | None = None,
+        max_tokens: int | None = None,
     ) -> t.EventPage:
         """Reads the log from after a `seq`, with a filter.
 
@@ -2419,6 +3117,7 @@ class Events:
             after: Events after this `seq`; from the start when left out.
             filter: Which events.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
 
         Returns:
             A page of the log.
@@ -2433,6 +3132,8 @@ class Events:
             given["filter"] = filter
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         return await self._call("event.read", given)
 
 
@@ -2482,6 +3183,7 @@ class Consumers:
         name: str,
         *,
         limit: int | None = None,
+        max_tokens: int | None = None,
         wait_seconds: float | None = None,
     ) -> t.EventPage:
         """Reads what a consumer has not acknowledged yet; waits for it when asked to.
@@ -2489,6 +3191,7 @@ class Consumers:
         Args:
             name: The consumer.
             limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
             wait_seconds: Seconds to wait for the first event when there is none, at most 3,600.
 
         Returns:
@@ -2501,6 +3204,8 @@ class Consumers:
         given: dict[str, Any] = {"name": name}
         if limit is not None:
             given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
         if wait_seconds is not None:
             given["wait_seconds"] = wait_seconds
         return await self._call("consumer.read", given)
@@ -2543,6 +3248,8 @@ class Operations:
     messages: Messages
     threads: Threads
     activities: Activities
+    sessions: Sessions
+    channels: Channels
     events: Events
     consumers: Consumers
 
@@ -2555,6 +3262,8 @@ class Operations:
         self.messages = Messages(native, call)
         self.threads = Threads(native, call)
         self.activities = Activities(native, call)
+        self.sessions = Sessions(native, call)
+        self.channels = Channels(native, call)
         self.events = Events(native, call)
         self.consumers = Consumers(native, call)
 

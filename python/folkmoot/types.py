@@ -22,23 +22,33 @@ __all__ = [
     "AgentView",
     "AnswerTimes",
     "Asked",
+    "Assignment",
     "Attachment",
     "Beaten",
     "Bucket",
+    "Candidate",
+    "Channel",
+    "ChannelList",
     "Column",
     "Columns",
+    "Connected",
     "Consumer",
+    "Decision",
     "DepartmentActivity",
     "Difference",
     "Digest",
+    "Disconnected",
     "Entry",
     "EventPage",
     "Exported",
     "Filter",
     "Gap",
+    "HistoryPage",
     "HubStats",
     "InboxPage",
+    "Joined",
     "LastChange",
+    "LeftOut",
     "Location",
     "LogLine",
     "Mark",
@@ -52,22 +62,36 @@ __all__ = [
     "MessageFound",
     "MessageHit",
     "MessagePage",
+    "Move",
     "Participant",
     "Performance",
     "Played",
+    "PostRule",
     "Presence",
     "PresenceList",
     "PublishedEvent",
+    "RateRule",
     "Reaction",
+    "Rebalanced",
     "Renewed",
     "ReplayPage",
+    "Session",
+    "SessionChange",
+    "SessionCounts",
+    "SessionPage",
+    "SessionParticipant",
+    "SessionRules",
+    "SessionView",
+    "SharedState",
     "StatsOf",
     "StatusOf",
     "StatusSummary",
+    "Stay",
     "Step",
     "Task",
     "TaskGlance",
     "TaskHistory",
+    "TaskPage",
     "Tasks",
     "ThreadPage",
     "TypeActivity",
@@ -167,6 +191,9 @@ class ActivityPage(Record):
     activities: list[Activity]
     """The activities, newest first."""
 
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
 
@@ -262,6 +289,9 @@ class AgentPage(Record):
 
     agents: list[AgentView]
     """The agents, in the order of their ids."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
@@ -366,6 +396,27 @@ class Asked(Record):
     """The first answer; null when the time was up. One that comes later is in the inbox."""
 
 
+class Assignment(Record):
+    """Whom the engine chose for a task, and why."""
+
+    __slots__ = ()
+
+    at: str
+    """When."""
+
+    reason: str
+    """Why, in a sentence."""
+
+    candidates: list[Candidate]
+    """Who could take it, the best first; at most 10."""
+
+    left_out: list[LeftOut]
+    """Who could not, and why; at most 10, those who come nearest to it first."""
+
+    agent_id: str | None
+    """The agent; null when nobody can take the task now."""
+
+
 class Attachment(Record):
     """Something that goes with a message, by reference: the hub does not keep it."""
 
@@ -408,6 +459,75 @@ class Bucket(Record):
     """Messages sent in it."""
 
 
+class Candidate(Record):
+    """An agent that can take a task, with the parts of its score."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    score: float
+    """0.5 × `level` + 0.3 × `room` + 0.2 × `success`."""
+
+    level: float
+    """The mean of its levels in what is required, 0 to 1; 1 when nothing is."""
+
+    room: float
+    """The part of `max_load` that is free, 0 to 1."""
+
+    success: float
+    """Of its newest 50 tasks that ended: (done + 1) / (all + 1)."""
+
+    load: int
+    """Tasks that it holds and that are reserved for it."""
+
+    max_load: int
+    """How many tasks it takes at once."""
+
+    failed_before: bool
+    """Whether it failed this task before: then it comes after those who did not."""
+
+
+class Channel(Record):
+    """A channel of a session."""
+
+    __slots__ = ()
+
+    channel: str
+    """Its name in the session."""
+
+    session_id: str
+    """The session."""
+
+    type: Literal["broadcast", "structured", "document", "consensus"]
+    """`broadcast`, `structured`, `document` or `consensus`."""
+
+    message_types: list[str]
+    """The types of messages that it takes; `*` stands for every type."""
+
+    persistent: bool
+    """Whether what is posted is kept. Cursors and selections of a `document` channel never are."""
+
+    created_at: str
+    """When it was made."""
+
+    created_by: str | None
+    """The agent that made it; null for those made with the session, and for the process or an operator."""
+
+    roles: list[str] | None
+    """The roles that may post; null when every participant may. Every participant reads."""
+
+
+class ChannelList(Record):
+    """The channels of a session."""
+
+    __slots__ = ()
+
+    channels: list[Channel]
+    """The channels, in the order in which they were made."""
+
+
 class Column(Record):
     """One column of a board."""
 
@@ -434,6 +554,30 @@ class Columns(Record):
     total: int
     """How many tasks there are in all."""
 
+    left_out: int
+    """How many of the newest were left out for `max_tokens`."""
+
+
+class Connected(Record):
+    """Answer of `session.connect`."""
+
+    __slots__ = ()
+
+    client_id: str
+    """The client."""
+
+    session_id: str
+    """The session."""
+
+    clients: int
+    """How many clients are connected now, this one counted."""
+
+    max_clients: int
+    """The most that may be."""
+
+    agent_id: str | None
+    """The participant that is at it."""
+
 
 class Consumer(Record):
     """A consumer."""
@@ -448,6 +592,39 @@ class Consumer(Record):
 
     acked: int
     """The last `seq` it acknowledged."""
+
+
+class Decision(Record):
+    """A decision that was taken in a session."""
+
+    __slots__ = ()
+
+    decision_id: str
+    """Its id."""
+
+    session_id: str
+    """The session."""
+
+    decision: str
+    """What was decided."""
+
+    alternatives: list[Any]
+    """What else was thought of: texts, or JSON values of the user's own."""
+
+    links: list[str]
+    """Ids of activities, votes or messages that led there."""
+
+    recorded_at: str
+    """When it was recorded."""
+
+    agent_id: str | None
+    """Who recorded it; null for the process or an operator."""
+
+    proposal_id: str | None
+    """The proposal it comes from, a message of the session."""
+
+    rationale: str | None
+    """Why."""
 
 
 class DepartmentActivity(Record):
@@ -519,6 +696,24 @@ class Digest(Record):
     """The thread, when it is of one."""
 
 
+class Disconnected(Record):
+    """Answer of `session.disconnect`."""
+
+    __slots__ = ()
+
+    client_id: str
+    """The client."""
+
+    session_id: str
+    """The session."""
+
+    was_connected: bool
+    """Whether it was connected."""
+
+    clients: int
+    """How many clients are connected now."""
+
+
 class Entry(Record):
     """One version of a key."""
 
@@ -565,6 +760,9 @@ class EventPage(Record):
 
     events: list[Event]
     """The events, oldest first."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; reading on from `position` gives them."""
 
     position: int
     """The last `seq` that was looked at: read on with `after` this."""
@@ -633,6 +831,30 @@ class Gap(Record):
     """The last `seq`."""
 
 
+class HistoryPage(Record):
+    """What was said in a channel."""
+
+    __slots__ = ()
+
+    session_id: str
+    """The session."""
+
+    channel: str
+    """The channel."""
+
+    messages: list[Message]
+    """The messages, the oldest first. A channel that is not persistent has none."""
+
+    position: int
+    """Go on after this `seq`: with `after` for more history; once `at_end`, with a subscription for what comes, and nothing is missed and nothing comes twice."""
+
+    at_end: bool
+    """Whether the newest message is among them, or was before."""
+
+    omitted: int
+    """Without `after`: how many older messages there are."""
+
+
 class HubStats(Record):
     """How much of everything there is."""
 
@@ -643,6 +865,9 @@ class HubStats(Record):
 
     tasks: dict[str, int]
     """Tasks by status."""
+
+    sessions: dict[str, int]
+    """Sessions by state."""
 
     messages: int
     """Messages."""
@@ -668,8 +893,29 @@ class InboxPage(Record):
     unread: int
     """How many are unread in all; counted up to 1,000 past the page."""
 
-    omitted: int
+    left_out: int
     """How many of the page were left out for `max_tokens`. They stay as they are, read or unread."""
+
+
+class Joined(Record):
+    """Answer of `session.join`: the session as it stands at `position`."""
+
+    __slots__ = ()
+
+    session_id: str
+    """The session."""
+
+    session: Session
+    """The session with its participants and rules."""
+
+    channels: list[Channel]
+    """Its channels."""
+
+    state: SharedState
+    """Its shared state."""
+
+    position: int
+    """The `seq` at which all this was so. Subscribe with `after` this: nothing is missed and nothing comes twice."""
 
 
 class LastChange(Record):
@@ -688,6 +934,21 @@ class LastChange(Record):
 
     reaction: str | None
     """The reaction that was given or taken back."""
+
+
+class LeftOut(Record):
+    """An agent that cannot take a task."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    why: Literal["full", "in_error", "offline", "incapable"]
+    """Why."""
+
+    missing: list[str]
+    """The capabilities that it lacks."""
 
 
 class Location(Record):
@@ -749,6 +1010,9 @@ class MemoryFound(Record):
     hits: list[MemoryHit]
     """The best first."""
 
+    left_out: int
+    """How many of them were left out for `max_tokens`."""
+
 
 class MemoryHit(Record):
     """One key that was found."""
@@ -770,6 +1034,9 @@ class MemoryMany(Record):
     entries: list[Entry | None]
     """One for each key, in the order asked; null where nothing is."""
 
+    left_out: int
+    """How many of the last keys were left out for `max_tokens`: ask for them again."""
+
 
 class MemoryPage(Record):
     """A page of entries."""
@@ -778,6 +1045,9 @@ class MemoryPage(Record):
 
     entries: list[Entry]
     """The entries, in the order of their keys."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
@@ -790,6 +1060,9 @@ class MemoryVersions(Record):
 
     versions: list[Entry]
     """The versions that are kept, newest first; deletions among them."""
+
+    left_out: int
+    """How many of them were left out for `max_tokens`."""
 
 
 class Message(Record):
@@ -902,7 +1175,7 @@ class MessageFound(Record):
     hits: list[MessageHit]
     """The best first."""
 
-    omitted: int
+    left_out: int
     """How many of them were left out for `max_tokens`."""
 
 
@@ -926,11 +1199,29 @@ class MessagePage(Record):
     messages: list[Message]
     """The messages, newest first."""
 
-    omitted: int
+    left_out: int
     """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
+
+
+class Move(Record):
+    """A task that was moved."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    from_: str
+    """For whom it was reserved."""
+
+    to: str
+    """For whom it is reserved now."""
+
+    reason: str
+    """Why, in a sentence."""
 
 
 class Participant(Record):
@@ -979,6 +1270,21 @@ class Played(Record):
 
     event: Event
     """The event."""
+
+
+class PostRule(Record):
+    """Who may post what where. A message that a rule fits must be allowed by it."""
+
+    __slots__ = ()
+
+    who: list[str]
+    """Who may: agent ids, `role:<role>`, or `*`."""
+
+    channel: str | None
+    """The channel it is for; everything of the session when left out."""
+
+    message_types: list[str] | None
+    """The types of messages it is for; every type when left out."""
 
 
 class Presence(Record):
@@ -1046,6 +1352,9 @@ class PresenceList(Record):
     timestamp: str
     """When this was so."""
 
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
 
@@ -1062,6 +1371,18 @@ class PublishedEvent(Record):
     """Its type."""
 
 
+class RateRule(Record):
+    """How often one participant may post."""
+
+    __slots__ = ()
+
+    messages: int
+    """At most this many messages, 1 to 1,000 …"""
+
+    seconds: float
+    """… in any span of this many seconds, by the hub's clock."""
+
+
 class Reaction(Record):
     """One reaction to a message, with who gave it."""
 
@@ -1075,6 +1396,18 @@ class Reaction(Record):
 
     agents: list[str]
     """The agents, in the order in which they gave it."""
+
+
+class Rebalanced(Record):
+    """Answer of `task.rebalance`."""
+
+    __slots__ = ()
+
+    moved: list[Move]
+    """What was moved, in that order."""
+
+    stayed: list[Stay]
+    """What would have been moved if anyone could take it; at most 100."""
 
 
 class Renewed(Record):
@@ -1102,6 +1435,267 @@ class ReplayPage(Record):
 
     next_cursor: str | None
     """Give this as `cursor` for the next page; null at the end."""
+
+
+class Session(Record):
+    """A session: who takes part in it, by which rules, and how it stands."""
+
+    __slots__ = ()
+
+    session_id: str
+    """Its id."""
+
+    kind: str
+    """`collaboration`, `review`, `execution`, or another word."""
+
+    state: Literal["active", "ended"]
+    """`active` or `ended`."""
+
+    outcome: Any
+    """How it ended: any JSON value; null while it goes on."""
+
+    participants: list[SessionParticipant]
+    """Who takes part or was invited, in the order in which they came."""
+
+    rules: SessionRules
+    """Who may do what in it."""
+
+    max_clients: int
+    """The most clients that may be connected to it at once."""
+
+    metadata: Any
+    """A JSON object of the user's own."""
+
+    started_at: str
+    """When it was started."""
+
+    seq: int
+    """The `seq` of the event that started it."""
+
+    last_change: SessionChange
+    """What last changed it."""
+
+    ended_at: str | None
+    """When it was ended; null while it goes on."""
+
+    name: str | None
+    """What it is called."""
+
+    project_id: str | None
+    """The project it is of, outside the hub."""
+
+    started_by: str | None
+    """The agent that started it; null for the process or an operator."""
+
+    team_id: str | None
+    """The team it is of, outside the hub."""
+
+
+class SessionChange(Record):
+    """What last changed a session."""
+
+    __slots__ = ()
+
+    what: str
+    """`started`, `joined`, `role_changed`, `left`, `invited`, `rules_changed` or `ended`."""
+
+    agents: list[str]
+    """The agents it is about: who joined, left or was invited."""
+
+    at: str
+    """When."""
+
+    by: str | None
+    """On whose behalf; null for the process or an operator."""
+
+
+class SessionCounts(Record):
+    """How much there is in a session."""
+
+    __slots__ = ()
+
+    participants: int
+    """Those who take part."""
+
+    invited: int
+    """Those who were invited and have not joined."""
+
+    decisions: int
+    """Decisions."""
+
+    messages: int
+    """Messages."""
+
+    by_channel: dict[str, int]
+    """Messages by channel; those outside the channels are in none."""
+
+
+class SessionPage(Record):
+    """A page of sessions."""
+
+    __slots__ = ()
+
+    sessions: list[Session]
+    """The sessions, newest first. An agent is shown those in which it takes part, to which it was invited, and the active ones that it may join."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
+
+class SessionParticipant(Record):
+    """Someone in a session."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    state: Literal["joined", "invited"]
+    """`joined` or `invited`."""
+
+    invited_by: str | None
+    """Who invited it; null when nobody did."""
+
+    joined_at: str | None
+    """When it joined; null while it has not."""
+
+    role: str | None
+    """Its role in this session, which rules may speak of."""
+
+    status: Literal["active", "idle", "error", "offline"] | None
+    """In `session.get`: what its presence says. Left out elsewhere."""
+
+
+class SessionRules(Record):
+    """The rules of a session. What is left out is not limited."""
+
+    __slots__ = ()
+
+    join: Literal["open", "invited"]
+    """Who may join: `open` (every registered agent) or `invited`."""
+
+    max_participants: int | None
+    """The most that may take part; the hub's `max_participants` when left out."""
+
+    post: list[PostRule]
+    """Who may post what where."""
+
+    rate: RateRule | None
+    """How often one participant may post."""
+
+    required_reviewers: list[str]
+    """Who must have voted on a proposal before it becomes a decision: agent ids, or `role:<role>` for one of them."""
+
+
+class SessionView(Record):
+    """A session with what is in it. Its activities are in the feed, by its `session_id`."""
+
+    __slots__ = ()
+
+    session_id: str
+    """Its id."""
+
+    kind: str
+    """`collaboration`, `review`, `execution`, or another word."""
+
+    state: Literal["active", "ended"]
+    """`active` or `ended`."""
+
+    outcome: Any
+    """How it ended: any JSON value; null while it goes on."""
+
+    participants: list[SessionParticipant]
+    """Who takes part or was invited, in the order in which they came."""
+
+    rules: SessionRules
+    """Who may do what in it."""
+
+    max_clients: int
+    """The most clients that may be connected to it at once."""
+
+    metadata: Any
+    """A JSON object of the user's own."""
+
+    started_at: str
+    """When it was started."""
+
+    seq: int
+    """The `seq` of the event that started it."""
+
+    last_change: SessionChange
+    """What last changed it."""
+
+    channels: list[Channel]
+    """Its channels, in the order in which they were made."""
+
+    decisions: list[Decision]
+    """Its newest decisions, the oldest of them first."""
+
+    state_version: int
+    """The version of its shared state (`session.get_state`)."""
+
+    clients: int
+    """How many clients are connected."""
+
+    counts: SessionCounts
+    """How much there is in it."""
+
+    messages: list[Message]
+    """Its newest messages, the oldest of them first."""
+
+    omitted: int
+    """How many older messages there are than those shown."""
+
+    position: int
+    """The newest `seq` at which all this was so: subscribe with `after` this to go on."""
+
+    ended_at: str | None
+    """When it was ended; null while it goes on."""
+
+    name: str | None
+    """What it is called."""
+
+    project_id: str | None
+    """The project it is of, outside the hub."""
+
+    started_by: str | None
+    """The agent that started it; null for the process or an operator."""
+
+    team_id: str | None
+    """The team it is of, outside the hub."""
+
+
+class SharedState(Record):
+    """The shared state of a session, at one version."""
+
+    __slots__ = ()
+
+    session_id: str
+    """The session."""
+
+    version: int
+    """0 before the first change, then one more with each."""
+
+    state: Any
+    """The whole state: a JSON object of the users' own."""
+
+    fields: list[str]
+    """The fields that this version changed, as JSON pointers; the empty one stands for the whole."""
+
+    seq: int
+    """The `seq` of the event of this version; 0 before the first."""
+
+    previous_seq: int | None
+    """The `seq` of the event of the version before."""
+
+    updated_at: str | None
+    """When; null before the first change."""
+
+    updated_by: str | None
+    """Who changed it; null for the process or an operator."""
 
 
 class StatsOf(Record):
@@ -1179,6 +1773,21 @@ class StatusSummary(Record):
     """When this was so."""
 
 
+class Stay(Record):
+    """A task that could not be moved."""
+
+    __slots__ = ()
+
+    task_id: str
+    """The task."""
+
+    agent_id: str
+    """For whom it is reserved."""
+
+    reason: str
+    """Why, in a sentence."""
+
+
 class Step(Record):
     """One step in the history of who held a task."""
 
@@ -1188,7 +1797,7 @@ class Step(Record):
     """When."""
 
     what: str
-    """`assigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`."""
+    """`assigned`, `unassigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`."""
 
     agent_id: str | None
     """The agent that held it, or for whom it was reserved."""
@@ -1247,6 +1856,12 @@ class Task(Record):
     agent_id: str | None
     """Who holds it, or for whom it is reserved; who held it last once it has ended."""
 
+    assignment: Assignment | None
+    """Whom the engine chose and why, until it is claimed; the history keeps the sentence."""
+
+    auto_assign: bool
+    """Whether the engine chooses its agent (`auto`), anew whenever that agent is gone."""
+
     claimed_at: str | None
     """When it was claimed last."""
 
@@ -1283,11 +1898,17 @@ class Task(Record):
     log: list[LogLine]
     """The newest 100 lines of its log."""
 
+    overdue: bool
+    """Whether its due date passed before it ended, and that was said."""
+
     parent_id: str | None
     """The task it is a part of."""
 
     phase: str | None
     """What is being done, in a word."""
+
+    raised: int
+    """By how much its priority counts as higher, for it has waited long; up to one above all priorities."""
 
     requirements: Any
     """Whatever its agent must know, as a JSON object."""
@@ -1346,6 +1967,24 @@ class TaskHistory(Record):
     log: list[LogLine]
     """The newest 100 lines of its log, oldest first."""
 
+    left_out: int
+    """How many older steps and lines were left out for `max_tokens`."""
+
+
+class TaskPage(Record):
+    """A page of tasks."""
+
+    __slots__ = ()
+
+    tasks: list[Task]
+    """The tasks, newest first."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
 
 class Tasks(Record):
     """Some tasks."""
@@ -1373,7 +2012,7 @@ class ThreadPage(Record):
     message_count: int
     """How many messages it has."""
 
-    omitted: int
+    left_out: int
     """How many older ones were left out, for `limit` or `max_tokens`; `next_cursor` goes on with them."""
 
     next_cursor: str | None
@@ -1484,6 +2123,7 @@ ActivityBucket._shape = {
 }
 ActivityPage._shape = {
     "activities": [Activity],
+    "left_out": None,
     "next_cursor": None,
 }
 ActivityStats._shape = {
@@ -1516,6 +2156,7 @@ AgentActivity._shape = {
 }
 AgentPage._shape = {
     "agents": [AgentView],
+    "left_out": None,
     "next_cursor": None,
 }
 AgentStats._shape = {
@@ -1551,6 +2192,13 @@ Asked._shape = {
     "question": Message,
     "answer": Message,
 }
+Assignment._shape = {
+    "at": None,
+    "reason": None,
+    "candidates": [Candidate],
+    "left_out": [LeftOut],
+    "agent_id": None,
+}
 Attachment._shape = {
     "name": None,
     "uri": None,
@@ -1565,6 +2213,29 @@ Bucket._shape = {
     "start": None,
     "count": None,
 }
+Candidate._shape = {
+    "agent_id": None,
+    "score": None,
+    "level": None,
+    "room": None,
+    "success": None,
+    "load": None,
+    "max_load": None,
+    "failed_before": None,
+}
+Channel._shape = {
+    "channel": None,
+    "session_id": None,
+    "type": None,
+    "message_types": None,
+    "persistent": None,
+    "created_at": None,
+    "created_by": None,
+    "roles": None,
+}
+ChannelList._shape = {
+    "channels": [Channel],
+}
 Column._shape = {
     "status": None,
     "count": None,
@@ -1573,11 +2244,30 @@ Column._shape = {
 Columns._shape = {
     "columns": [Column],
     "total": None,
+    "left_out": None,
+}
+Connected._shape = {
+    "client_id": None,
+    "session_id": None,
+    "clients": None,
+    "max_clients": None,
+    "agent_id": None,
 }
 Consumer._shape = {
     "name": None,
     "filter": Filter,
     "acked": None,
+}
+Decision._shape = {
+    "decision_id": None,
+    "session_id": None,
+    "decision": None,
+    "alternatives": None,
+    "links": None,
+    "recorded_at": None,
+    "agent_id": None,
+    "proposal_id": None,
+    "rationale": None,
 }
 DepartmentActivity._shape = {
     "department": None,
@@ -1602,6 +2292,12 @@ Digest._shape = {
     "session_id": None,
     "thread_id": None,
 }
+Disconnected._shape = {
+    "client_id": None,
+    "session_id": None,
+    "was_connected": None,
+    "clients": None,
+}
 Entry._shape = {
     "key": None,
     "value": None,
@@ -1617,6 +2313,7 @@ Entry._shape = {
 }
 EventPage._shape = {
     "events": [Event],
+    "left_out": None,
     "position": None,
     "at_end": None,
     "gap": Gap,
@@ -1640,9 +2337,18 @@ Gap._shape = {
     "from": None,
     "to": None,
 }
+HistoryPage._shape = {
+    "session_id": None,
+    "channel": None,
+    "messages": [Message],
+    "position": None,
+    "at_end": None,
+    "omitted": None,
+}
 HubStats._shape = {
     "agents": None,
     "tasks": None,
+    "sessions": None,
     "messages": None,
     "memory_keys": None,
     "events": None,
@@ -1651,13 +2357,25 @@ HubStats._shape = {
 InboxPage._shape = {
     "messages": [Message],
     "unread": None,
-    "omitted": None,
+    "left_out": None,
+}
+Joined._shape = {
+    "session_id": None,
+    "session": Session,
+    "channels": [Channel],
+    "state": SharedState,
+    "position": None,
 }
 LastChange._shape = {
     "what": None,
     "at": None,
     "agent_id": None,
     "reaction": None,
+}
+LeftOut._shape = {
+    "agent_id": None,
+    "why": None,
+    "missing": None,
 }
 Location._shape = {
     "host": None,
@@ -1678,6 +2396,7 @@ Marked._shape = {
 }
 MemoryFound._shape = {
     "hits": [MemoryHit],
+    "left_out": None,
 }
 MemoryHit._shape = {
     "entry": Entry,
@@ -1685,13 +2404,16 @@ MemoryHit._shape = {
 }
 MemoryMany._shape = {
     "entries": [Entry],
+    "left_out": None,
 }
 MemoryPage._shape = {
     "entries": [Entry],
+    "left_out": None,
     "next_cursor": None,
 }
 MemoryVersions._shape = {
     "versions": [Entry],
+    "left_out": None,
 }
 Message._shape = {
     "message_id": None,
@@ -1729,7 +2451,7 @@ Message._shape = {
 }
 MessageFound._shape = {
     "hits": [MessageHit],
-    "omitted": None,
+    "left_out": None,
 }
 MessageHit._shape = {
     "message": Message,
@@ -1737,8 +2459,14 @@ MessageHit._shape = {
 }
 MessagePage._shape = {
     "messages": [Message],
-    "omitted": None,
+    "left_out": None,
     "next_cursor": None,
+}
+Move._shape = {
+    "task_id": None,
+    "from": None,
+    "to": None,
+    "reason": None,
 }
 Participant._shape = {
     "agent_id": None,
@@ -1755,6 +2483,11 @@ Performance._shape = {
 Played._shape = {
     "after_seconds": None,
     "event": Event,
+}
+PostRule._shape = {
+    "who": None,
+    "channel": None,
+    "message_types": None,
 }
 Presence._shape = {
     "agent_id": None,
@@ -1777,16 +2510,25 @@ Presence._shape = {
 PresenceList._shape = {
     "agents": [Presence],
     "timestamp": None,
+    "left_out": None,
     "next_cursor": None,
 }
 PublishedEvent._shape = {
     "seq": None,
     "event_type": None,
 }
+RateRule._shape = {
+    "messages": None,
+    "seconds": None,
+}
 Reaction._shape = {
     "reaction": None,
     "count": None,
     "agents": None,
+}
+Rebalanced._shape = {
+    "moved": [Move],
+    "stayed": [Stay],
 }
 Renewed._shape = {
     "task_id": None,
@@ -1796,6 +2538,93 @@ ReplayPage._shape = {
     "events": [Played],
     "gap": Gap,
     "next_cursor": None,
+}
+Session._shape = {
+    "session_id": None,
+    "kind": None,
+    "state": None,
+    "outcome": None,
+    "participants": [SessionParticipant],
+    "rules": SessionRules,
+    "max_clients": None,
+    "metadata": None,
+    "started_at": None,
+    "seq": None,
+    "last_change": SessionChange,
+    "ended_at": None,
+    "name": None,
+    "project_id": None,
+    "started_by": None,
+    "team_id": None,
+}
+SessionChange._shape = {
+    "what": None,
+    "agents": None,
+    "at": None,
+    "by": None,
+}
+SessionCounts._shape = {
+    "participants": None,
+    "invited": None,
+    "decisions": None,
+    "messages": None,
+    "by_channel": None,
+}
+SessionPage._shape = {
+    "sessions": [Session],
+    "left_out": None,
+    "next_cursor": None,
+}
+SessionParticipant._shape = {
+    "agent_id": None,
+    "state": None,
+    "invited_by": None,
+    "joined_at": None,
+    "role": None,
+    "status": None,
+}
+SessionRules._shape = {
+    "join": None,
+    "max_participants": None,
+    "post": [PostRule],
+    "rate": RateRule,
+    "required_reviewers": None,
+}
+SessionView._shape = {
+    "session_id": None,
+    "kind": None,
+    "state": None,
+    "outcome": None,
+    "participants": [SessionParticipant],
+    "rules": SessionRules,
+    "max_clients": None,
+    "metadata": None,
+    "started_at": None,
+    "seq": None,
+    "last_change": SessionChange,
+    "channels": [Channel],
+    "decisions": [Decision],
+    "state_version": None,
+    "clients": None,
+    "counts": SessionCounts,
+    "messages": [Message],
+    "omitted": None,
+    "position": None,
+    "ended_at": None,
+    "name": None,
+    "project_id": None,
+    "started_by": None,
+    "team_id": None,
+}
+SharedState._shape = {
+    "session_id": None,
+    "version": None,
+    "state": None,
+    "fields": None,
+    "seq": None,
+    "previous_seq": None,
+    "updated_at": None,
+    "updated_by": None,
 }
 StatsOf._shape = {
     "total": None,
@@ -1822,6 +2651,11 @@ StatusSummary._shape = {
     "agents": [AgentStatus],
     "timestamp": None,
 }
+Stay._shape = {
+    "task_id": None,
+    "agent_id": None,
+    "reason": None,
+}
 Step._shape = {
     "at": None,
     "what": None,
@@ -1844,6 +2678,8 @@ Task._shape = {
     "created_at": None,
     "updated_at": None,
     "agent_id": None,
+    "assignment": Assignment,
+    "auto_assign": None,
     "claimed_at": None,
     "dead_letter": None,
     "depends_on": None,
@@ -1856,8 +2692,10 @@ Task._shape = {
     "history": [Step],
     "lease_seconds": None,
     "log": [LogLine],
+    "overdue": None,
     "parent_id": None,
     "phase": None,
+    "raised": None,
     "requirements": None,
     "requires": None,
     "result": None,
@@ -1877,6 +2715,12 @@ TaskHistory._shape = {
     "task_id": None,
     "steps": [Step],
     "log": [LogLine],
+    "left_out": None,
+}
+TaskPage._shape = {
+    "tasks": [Task],
+    "left_out": None,
+    "next_cursor": None,
 }
 Tasks._shape = {
     "tasks": [Task],
@@ -1886,7 +2730,7 @@ ThreadPage._shape = {
     "thread_id": None,
     "messages": [Message],
     "message_count": None,
-    "omitted": None,
+    "left_out": None,
     "next_cursor": None,
 }
 TypeActivity._shape = {
@@ -1928,7 +2772,7 @@ ANSWERS: dict[str, Any] = {
     "task.create": Task,
     "task.create_many": Tasks,
     "task.get": Task,
-    "task.list": Tasks,
+    "task.list": TaskPage,
     "task.board": Columns,
     "task.history": TaskHistory,
     "task.claim": Task,
@@ -1942,6 +2786,7 @@ ANSWERS: dict[str, Any] = {
     "task.cancel": Tasks,
     "task.assign": Task,
     "task.update": Task,
+    "task.rebalance": Rebalanced,
     "task.wait": Waited,
     "memory.set": Entry,
     "memory.get": Entry,
@@ -1978,6 +2823,23 @@ ANSWERS: dict[str, Any] = {
     "activity.stats": ActivityStats,
     "activity.export": Exported,
     "activity.replay": ReplayPage,
+    "session.start": Session,
+    "session.get": SessionView,
+    "session.list": SessionPage,
+    "session.join": Joined,
+    "session.leave": Session,
+    "session.invite": Session,
+    "session.set_rules": Session,
+    "session.end": Session,
+    "session.record_decision": Decision,
+    "session.get_state": SharedState,
+    "session.patch_state": SharedState,
+    "session.connect": Connected,
+    "session.disconnect": Disconnected,
+    "channel.create": Channel,
+    "channel.list": ChannelList,
+    "channel.post": Message,
+    "channel.history": HistoryPage,
     "event.publish": PublishedEvent,
     "event.read": EventPage,
     "consumer.open": Consumer,

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import signal
 import threading
 import time
@@ -217,6 +218,17 @@ async def test_a_replay_for_event_loops_is_ended_by_closing_it_or_by_cancelling(
     cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelled
+
+
+def test_the_guide_does_what_it_says(run) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "activity.md"
+    blocks = re.findall(r"```python\n(.*?)```", guide.read_text(encoding="utf-8"), re.S)
+    said = run("\n".join(blocks), timeout=60).splitlines()
+    assert said[0] == "council_debate ok True"
+    assert [line.split()[1] for line in said[1:4]] == ["memory_write", "council_debate", "agent_started"]
+    assert said[4:6] == ["council_debate goes on", "council_debate ok"]
+    assert said[6] == "3 0 ana"
+    assert [line.split()[1] for line in said[-2:]] == ["activity.recorded", "activity.completed"]
 
 
 def test_a_closed_hub_has_no_feed(path: Path) -> None:

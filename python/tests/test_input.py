@@ -183,7 +183,7 @@ def test_limits_say_which_and_how_much(hub: Hub) -> None:
         hub.memory.set("k", "x" * (1 << 20))
     assert caught.value.details["field"] == "value"
     assert caught.value.details["limit"] == 1 << 20
-    with pytest.raises(LimitExceededError, match="depth"):
+    with pytest.raises(LimitExceededError, match="levels of JSON"):
         hub.memory.set("k", nested(65))
     assert hub.memory.set("k", nested(64)).version == 1
 

@@ -1,9 +1,11 @@
-//! Writes what every face takes from the table of operations: Python's methods and types, and the reference pages.
+//! Writes what every face takes from the table of operations: Python's methods and types, the reference pages,
+//! and what no field may hold.
 //!
 //! `cargo run -p folkmoot-codegen` writes the files; with `-- --check` it writes nothing and ends with status 1 when one
 //! is not what the table says, naming it.
 
 mod config;
+mod fields;
 mod methods;
 mod model;
 mod pages;
@@ -28,6 +30,7 @@ fn all() -> Vec<Generated> {
         ("docs/reference/operations.md", pages::operations(&table)),
         ("docs/reference/parity.md", parity::page(&table)),
         ("docs/reference/config.md", config::page()),
+        ("core/conformance/fields.json", fields::file(&table)),
     ]
 }
 

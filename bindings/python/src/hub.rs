@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use folkmoot_engine::Json;
 use folkmoot_engine::activity::{ActivityFilter, Replay};
-use folkmoot_engine::json::{Json, read_input};
+use folkmoot_engine::input::read_input;
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

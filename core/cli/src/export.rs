@@ -211,7 +211,12 @@ impl Export<'_> {
     }
 
     fn page(&self, after: u64) -> Result<EventPage, Failure> {
-        let read = Read { after: Some(after), filter: Some(self.filter.clone()), limit: Some(PAGE) };
+        let read = Read {
+            after: Some(after),
+            filter: Some(self.filter.clone()),
+            limit: Some(PAGE),
+            ..Read::default()
+        };
         Ok(self.hub.run(read)?)
     }
 }

@@ -48,7 +48,7 @@ fn activities_are_exported_in_each_format_and_by_filter() {
     assert_eq!(types(&export(&[])), ["council_debate", "memory_write", "=writing"]);
     assert_eq!(types(&export(&["--agent", "bob"])), ["=writing"]);
     assert_eq!(types(&export(&["--session", "s-1"])), ["council_debate"]);
-    assert_eq!(types(&export(&["--query", "caches", "--open", "false"])), ["council_debate"]);
+    assert_eq!(types(&export(&["--query", "topic", "--open", "false"])), ["council_debate"]);
     assert_eq!(types(&export(&["--until", "2020-01-01T00:00:00Z"])), Vec::<String>::new());
     let whole: Value = serde_json::from_str(&export(&["--format", "json"])).unwrap();
     assert_eq!(whole.as_array().unwrap().len(), 3);

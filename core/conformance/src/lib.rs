@@ -8,6 +8,7 @@
 //! items it names. `<any>`, `<id>`, `<time>`, `<int>` and `<text>` stand for values that differ each time, `$name` for one
 //! that an earlier step saved.
 
+mod fields;
 mod matching;
 mod vectors;
 
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use folkmoot_engine::{Hub, Principal};
 use serde_json::Value;
 
+pub use fields::{FieldFile, OperationFields, read_fields, sweep};
 pub use matching::{differs, fill, pick};
 pub use vectors::{Refusal, Step, Vector, VectorFile, read_folder};
 

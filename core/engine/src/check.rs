@@ -2,8 +2,8 @@
 //!
 //! The events that the log still holds are applied to empty tables, and the result is compared with the tables of the
 //! hub, row by row. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by
-//! name: counters of leases, holders, inboxes with their read marks, consumers, idempotency keys, search indexes, the
-//! feed, versions that retention has set aside.
+//! name: counters of leases, holders, inboxes with their read marks, connected clients and rates of sessions, consumers,
+//! idempotency keys, search indexes, the feed, versions that retention has set aside.
 
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -44,10 +44,14 @@ const TABLES: &[Table] = &[
         name: "message",
         key: "message_id",
         seq: "changed",
-        columns: "seq, sender_id, thread_id, type, time, open, body",
+        columns: "seq, sender_id, thread_id, type, time, open, session_id, body",
     },
     Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
-    Table { name: "delivery", key: "audience || ' ' || seq", seq: "seq", columns: "audience" },
+    Table { name: "session", key: "session_id", seq: "seq", columns: "n, state, open, body" },
+    Table { name: "member", key: "session_id || char(9) || agent_id", seq: "seq", columns: "joined" },
+    Table { name: "channel", key: "session_id || char(9) || channel", seq: "seq", columns: "body" },
+    Table { name: "decision", key: "session_id || char(9) || seq", seq: "seq", columns: "decision_id, body" },
+    Table { name: "session_state", key: "session_id", seq: "seq", columns: "version, body" },
     Table {
         name: "activity",
         key: "activity_id",
@@ -59,7 +63,7 @@ const TABLES: &[Table] = &[
         key: "task_id",
         seq: "seq",
         columns: "status, open, (SELECT requires FROM reqset r WHERE r.reqset = task.reqset), priority, due, assignee, \
-                  session_id, parent_id, wake_at, token, body",
+                  session_id, parent_id, wake_at, token, auto, body",
     },
     Table { name: "dep", key: "task_id || ' ' || depends_on", seq: "seq", columns: "task_id" },
     Table { name: "memory", key: "key", seq: "seq", columns: "version, gone, expires_at, body" },
@@ -109,6 +113,7 @@ fn decode(kind: &str, data: &str) -> Result<Option<Box<dyn Body>>> {
         "agent" | "presence" => crate::agents::events::decode(kind, data),
         "message" => crate::messages::events::decode(kind, data),
         "activity" => crate::activity::events::decode(kind, data),
+        "session" | "channel" => crate::sessions::events::decode(kind, data),
         "task" => crate::tasks::events::decode(kind, data),
         "memory" => crate::memory::events::decode(kind, data),
         _ => Ok(None),

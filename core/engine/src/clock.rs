@@ -94,9 +94,7 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Time::parse(&text).ok_or_else(|| {
-            de::Error::custom(format!("a time must read like 2026-01-14T14:50:30.123Z; got {text:?}"))
-        })
+        Time::parse(&text).ok_or_else(|| de::Error::custom("must be a time such as 2026-01-14T14:50:30.123Z"))
     }
 }
 

@@ -44,6 +44,11 @@ pub struct HubConfig {
     pub lease_seconds: f64,
     /// Seconds before a failed task is tried again; doubles with each attempt, up to 300. 0 tries at once.
     pub retry_seconds: f64,
+    /// Seconds that a task stays reserved for an agent that went offline, when a caller named that agent; 0 keeps it for
+    /// ever. What the engine assigned is given on at once.
+    pub reservation_seconds: f64,
+    /// Seconds after which an open task that nobody took counts as one priority higher; 0 turns that off.
+    pub ageing_seconds: f64,
     /// Milliseconds that relaxed updates may wait before they are written.
     pub flush_milliseconds: u64,
     /// How many relaxed updates may wait; past it they are folded together and counted.
@@ -86,6 +91,14 @@ pub struct HubConfig {
     pub subscription_queue: u64,
     /// Agents known at once.
     pub max_agents: u64,
+    /// Sessions active at once.
+    pub max_sessions: u64,
+    /// Clients connected to one session at once, when its start does not say.
+    pub max_clients: u64,
+    /// Participants of one session, those invited counted.
+    pub max_participants: u64,
+    /// Channels of one session.
+    pub max_channels: u64,
 }
 
 impl Default for HubConfig {
@@ -100,6 +113,8 @@ impl Default for HubConfig {
             status_skip_unchanged: false,
             lease_seconds: 60.0,
             retry_seconds: 1.0,
+            reservation_seconds: 300.0,
+            ageing_seconds: 600.0,
             flush_milliseconds: 5,
             relaxed_queue: 100_000,
             write_timeout_seconds: 10.0,
@@ -120,6 +135,10 @@ impl Default for HubConfig {
             max_subscriptions: 10_000,
             subscription_queue: 1_024,
             max_agents: 100_000,
+            max_sessions: 10_000,
+            max_clients: 10,
+            max_participants: 100,
+            max_channels: 100,
         }
     }
 }
@@ -136,7 +155,7 @@ impl HubConfig {
                 return Err(unknown_key(key, value, known.keys()));
             }
         }
-        let config: HubConfig = crate::json::read_input(value.to_string().as_bytes())?;
+        let config: HubConfig = crate::input::read_input(value.to_string().as_bytes())?;
         config.check()?;
         Ok(config)
     }
@@ -199,6 +218,8 @@ impl HubConfig {
             ("status_interval_seconds", self.status_interval_seconds, 0.0),
             ("lease_seconds", self.lease_seconds, 0.05),
             ("retry_seconds", self.retry_seconds, 0.0),
+            ("reservation_seconds", self.reservation_seconds, 0.0),
+            ("ageing_seconds", self.ageing_seconds, 0.0),
             ("write_timeout_seconds", self.write_timeout_seconds, 0.01),
             ("retain_days", self.retain_days, 0.0),
             ("retain_pulse_minutes", self.retain_pulse_minutes, 0.0),
@@ -216,6 +237,9 @@ impl HubConfig {
             ("relaxed_queue", self.relaxed_queue, 1),
             ("subscription_queue", self.subscription_queue, 1),
             ("max_items", self.max_items, 1),
+            ("max_clients", self.max_clients, 1),
+            ("max_participants", self.max_participants, 1),
+            ("max_channels", self.max_channels, 4),
             ("max_json_depth", self.max_json_depth, 1),
         ] {
             if value < least {

@@ -133,9 +133,9 @@ impl Error {
         Error::new(Code::NotAllowed, message)
     }
 
-    /// `limit_exceeded`: which limit, its value, and what was given.
+    /// `limit_exceeded`: which limit (`bytes of a value`), its value, and what was given.
     pub fn limit(name: &str, limit: u64, got: u64) -> Error {
-        Error::new(Code::LimitExceeded, format!("{name} is at most {limit}; got {got}"))
+        Error::new(Code::LimitExceeded, format!("at most {limit} {name}; got {got}"))
             .with("limit_name", name)
             .with("limit", limit)
             .with("value", got)
@@ -143,7 +143,9 @@ impl Error {
 
     /// `limit_exceeded` for a field of the input.
     pub fn field_limit(field: &str, name: &str, limit: u64, got: u64) -> Error {
-        Error::limit(name, limit, got).with("field", field)
+        let mut error = Error::limit(name, limit, got).with("field", field);
+        error.0.message.insert_str(0, &format!("{field}: "));
+        error
     }
 
     /// `unavailable`: the hub cannot answer now.
@@ -276,7 +278,9 @@ impl From<rusqlite::Error> for Error {
                 .hint("run `folkmoot check` on it and restore the newest backup"),
             E::CannotOpen => Error::storage(format!("the file cannot be opened: {error}"))
                 .hint("check that its folder exists and may be written to"),
-            E::TooBig => Error::limit("bytes of a stored value", 1_000_000_000, 0),
+            E::TooBig => {
+                Error::new(Code::LimitExceeded, "a stored value would have more than 1000000000 bytes")
+            }
             _ => Error::storage(format!("the file or the disk refused: {error}")),
         }
     }

@@ -287,7 +287,11 @@ impl Hub {
     /// Checks the whole file: SQLite's own check, the chain of the log, and that its fold equals the tables.
     pub fn check(&self) -> Result<crate::check::Report> {
         let core = self.core()?;
-        core.storage.read(|reader| crate::check::check(reader.db))
+        // A connection that has checked before remembers how the search index was laid out then, and would call an index
+        // that has grown since damaged.
+        let conn = core.storage.connect(false)?;
+        conn.execute_batch("BEGIN")?;
+        crate::check::check(&conn)
     }
 
     /// Closes this handle. The last one of the process ends the hub's threads and takes its agents offline.

@@ -19,6 +19,7 @@ use crate::memory;
 use crate::pipeline::command::{Change, Class};
 use crate::principal::Principal;
 use crate::retention::{self, Counted};
+use crate::sessions;
 use crate::tasks;
 
 /// How much longer than the housekeeper the other processes wait.
@@ -49,6 +50,9 @@ struct State {
     holds: bool,
     beaten: Option<Duration>,
     slow_round: Option<Duration>,
+    /// When tasks were last assigned, and the row after which to go on.
+    assigned: Option<Duration>,
+    assigned_upto: i64,
     summarized: Option<Duration>,
 }
 
@@ -61,6 +65,19 @@ impl Keeper {
             Class::Shared,
             agents::commands::Hold { agent_id: Some(agent_id.to_owned()) },
         )?;
+        let mut state = self.state.lock();
+        state.holds = true;
+        state.beaten = Some(core.seams.clock.boot());
+        self.more.notify_one();
+        Ok(())
+    }
+
+    /// Has this process beat for the places that its clients take in sessions.
+    pub fn hold_places(&self, core: &Core) -> Result<()> {
+        if self.state.lock().holds {
+            return Ok(());
+        }
+        system(core, "agent.hold", Class::Shared, agents::commands::Hold { agent_id: None })?;
         let mut state = self.state.lock();
         state.holds = true;
         state.beaten = Some(core.seams.clock.boot());
@@ -130,12 +147,28 @@ impl Keeper {
         };
         wait = wait.min(expire_leases(core, now, grace)?);
         wait = wait.min(tasks::keeper::wake_due(core)?);
+        self.assign(core, now, grace)?;
         let due = self.state.lock().slow_round.is_none_or(|at| now >= at + SLOW_ROUND);
         if due && grace.is_zero() {
             slow_round(core, &self.counted)?;
             self.state.lock().slow_round = Some(now);
         }
         Ok(wait)
+    }
+
+    /// Assigns what waits for the engine's choice: the housekeeper each time, the others now and then.
+    fn assign(&self, core: &Core, now: Duration, grace: Duration) -> Result<()> {
+        let (last, upto) = {
+            let state = self.state.lock();
+            (state.assigned, state.assigned_upto)
+        };
+        if !grace.is_zero() && last.is_some_and(|at| now < at + SLOW_ROUND) {
+            return Ok(());
+        }
+        let upto = tasks::keeper::assign_waiting(core, upto)?;
+        let mut state = self.state.lock();
+        (state.assigned, state.assigned_upto) = (Some(now), upto);
+        Ok(())
     }
 
     fn beat(&self, core: &Core, now: Duration) -> Result<Duration> {
@@ -190,6 +223,8 @@ fn expire_leases(core: &Core, now: Duration, grace: Duration) -> Result<Duration
     let leases = core.storage.read(|reader| {
         let mut leases = agents::tables::leases(reader.db, presence_ttl)?;
         leases.extend(tasks::tables::leases(reader.db)?);
+        leases.extend(tasks::assign::away(reader.db, reader.config)?);
+        leases.extend(sessions::clients::leases(reader.db, core.config.presence_ttl_seconds)?);
         Ok(leases)
     })?;
     core.leases.keep_only(&leases);
@@ -219,6 +254,20 @@ fn expire(core: &Core, lease: &Lease) -> Result<()> {
                 tasks::keeper::Lapse { task_id: task_id.to_owned(), token: lease.token, count: lease.count };
             system(core, "task.lapse", Class::Durable, lapse)?;
         }
+        Some(("away", task_id)) => {
+            let give_on = tasks::assign::GiveOn { task_id: task_id.to_owned(), count: lease.count };
+            system(core, "task.give_on", Class::Durable, give_on)?;
+        }
+        Some(("client", place)) => {
+            let (session_id, client_id) = place.split_once('\t').unwrap_or((place, ""));
+            let lapse = sessions::clients::Lapse {
+                session_id: session_id.to_owned(),
+                client_id: client_id.to_owned(),
+                token: lease.token,
+                count: lease.count,
+            };
+            system(core, "session.lapse", Class::Shared, lapse)?;
+        }
         _ => {}
     }
     Ok(())
@@ -241,5 +290,6 @@ fn slow_round(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
         let expire = memory::commands::Expire { key: entry.key, version: entry.version };
         system(core, "memory.expire", Class::Durable, expire)?;
     }
+    tasks::keeper::raise_waiting(core)?;
     retention::trim(core, counted)
 }

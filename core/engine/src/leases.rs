@@ -13,7 +13,8 @@ use folkmoot_sys::sync::Mutex;
 /// A lease as it stands in the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// `task:<id>` or `agent:<id>`.
+    /// `task:<id>` or `agent:<id>`; `away:<id>` for a task reserved for an agent that is offline;
+    /// `client:<session>\t<client>`.
     pub entity: String,
     /// The fencing token; 0 for an agent's presence.
     pub token: u64,

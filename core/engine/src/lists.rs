@@ -1,4 +1,6 @@
-//! Lists in pages: `limit` and an opaque `cursor`.
+//! Lists in pages: `limit`, an opaque `cursor`, and `max_tokens` for readers with a small context.
+
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 
@@ -16,29 +18,91 @@ pub(crate) fn page_size(limit: Option<u64>) -> Result<usize> {
     }
 }
 
-/// Tokens that JSON text of this many bytes is reckoned as: a quarter of the bytes, rounded up.
+/// Tokens that JSON text of this many bytes is reckoned as: a quarter of the bytes, rounded up. An estimate: every model
+/// counts in its own way, and English text has about four bytes a token.
 pub(crate) fn tokens(bytes: usize) -> u64 {
     bytes.div_ceil(4) as u64
 }
 
-/// What is left of `max_tokens` while an answer is put together. The first item that does not fit ends it.
-pub(crate) struct Budget(Option<u64>);
+/// What is left of `max_tokens` while an answer is put together. The first item that does not fit ends it, so that what
+/// is left out lies behind what is given.
+pub(crate) struct Budget {
+    most: Option<u64>,
+    left: u64,
+    begun: bool,
+}
 
 impl Budget {
     pub fn new(max_tokens: Option<u64>) -> Result<Budget> {
         if max_tokens == Some(0) {
             return Err(Error::invalid("max_tokens", 0, "must be at least 1"));
         }
-        Ok(Budget(max_tokens))
+        Ok(Budget { most: max_tokens, left: max_tokens.unwrap_or(0), begun: false })
     }
 
     /// Whether an item of this many bytes still fits; if so, it is paid for.
-    pub fn take(&mut self, bytes: usize) -> bool {
-        let Some(left) = self.0 else { return true };
-        let rest = left.checked_sub(tokens(bytes));
-        self.0 = Some(rest.unwrap_or(0));
-        rest.is_some()
+    ///
+    /// # Errors
+    ///
+    /// `limit_exceeded` when not even the first one fits: an empty answer would read as if there were nothing.
+    pub fn take(&mut self, bytes: usize) -> Result<bool> {
+        let Some(most) = self.most else { return Ok(true) };
+        let needs = tokens(bytes);
+        if let Some(rest) = self.left.checked_sub(needs) {
+            self.left = rest;
+            self.begun = true;
+            return Ok(true);
+        }
+        if self.begun {
+            self.left = 0;
+            return Ok(false);
+        }
+        let error = Error::field_limit("max_tokens", "tokens of this answer", most, needs);
+        Err(error.hint(format!("the first entry alone takes about {needs} tokens: ask for at least so many")))
     }
+}
+
+/// The items that fit into `max_tokens`, from the first on, and how many were left out.
+pub(crate) fn fit<T: Serialize>(mut items: Vec<T>, max_tokens: Option<u64>) -> Result<(Vec<T>, u64)> {
+    let mut budget = Budget::new(max_tokens)?;
+    if max_tokens.is_none() {
+        return Ok((items, 0));
+    }
+    let mut fitting = 0;
+    for item in &items {
+        if !budget.take(bytes(item)?)? {
+            break;
+        }
+        fitting += 1;
+    }
+    let left_out = (items.len() - fitting) as u64;
+    items.truncate(fitting);
+    Ok((items, left_out))
+}
+
+/// How long an item is as JSON.
+pub(crate) fn bytes<T: Serialize>(item: &T) -> Result<usize> {
+    let text = serde_json::to_vec(item);
+    text.map(|text| text.len()).map_err(|e| Error::internal(format!("an answer could not be written: {e}")))
+}
+
+/// One page of a list.
+pub(crate) struct Paged<T> {
+    pub items: Vec<T>,
+    pub left_out: u64,
+    pub next_cursor: Option<String>,
+}
+
+/// The page of these items, of which there are `more`: cut to what fits, with the cursor that goes on after the last.
+pub(crate) fn page<T: Serialize>(
+    items: Vec<T>,
+    more: bool,
+    max_tokens: Option<u64>,
+    place: impl Fn(&T) -> String,
+) -> Result<Paged<T>> {
+    let (items, left_out) = fit(items, max_tokens)?;
+    let next_cursor = items.last().filter(|_| more || left_out > 0).map(|last| cursor(&place(last)));
+    Ok(Paged { items, left_out, next_cursor })
 }
 
 /// The cursor that goes on after this place; a place is any text that the list orders by.

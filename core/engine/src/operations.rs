@@ -13,9 +13,10 @@ use schemars::generate::SchemaSettings;
 use crate::core::Core;
 use crate::error::{Code, Error, Result};
 use crate::hub::{Check, Operate, Scope};
-use crate::json::read_input;
+use crate::input::read_input;
 use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
 use crate::principal::Principal;
+use crate::sessions::{self, channels};
 use crate::{activity, agents, events, memory, messages, tasks};
 
 /// Errors that any operation may answer.
@@ -255,10 +256,12 @@ operations! {
     change Durable "task.release"(tasks::Release) "tasks:write" "POST /tasks/{task_id}/release" mcp true [NotFound, LeaseLost, Conflict, NotAllowed]
     /// Calls a task off, with its parts.
     change Durable "task.cancel"(tasks::Cancel) "tasks:write" "POST /tasks/{task_id}/cancel" [NotFound, Conflict, NotAllowed]
-    /// Reserves a task for an agent, or takes the reservation away.
+    /// Reserves a task for an agent, lets the engine choose one (`auto`), or takes the reservation away.
     change Durable "task.assign"(tasks::Assign) "tasks:write" "POST /tasks/{task_id}/assign" [NotFound, Conflict, NotAllowed]
     /// Changes what a task asks for, while nobody holds it.
     change Durable "task.update"(tasks::Update) "tasks:write" "PUT /tasks/{task_id}" [NotFound, Conflict, NotAllowed]
+    /// Moves work that nobody has begun from agents with more than their load, or offline, to those with room.
+    change Durable "task.rebalance"(tasks::Rebalance) "tasks:write" "POST /tasks/rebalance" []
     /// Waits for a task to end.
     compose Read "task.wait"(tasks::Wait) "tasks:read" "GET /tasks/{task_id}/wait" [NotFound]
 
@@ -290,7 +293,7 @@ operations! {
     change Durable "memory.record_update"(memory::RecordUpdate) "memory:write" "POST /memory_updates" [NotAllowed]
 
     /// Sends a message to agents, to a session or to all.
-    change Durable "message.send"(messages::Send) "messages:write" "POST /messages" mcp true [NotFound, AlreadyExists, NotAllowed]
+    change Durable "message.send"(messages::Send) "messages:write" "POST /messages" mcp true [NotFound, AlreadyExists, Conflict, NotAllowed]
     /// Gets one message.
     query Read "message.get"(messages::Get) "messages:read" "GET /messages/{message_id}" [NotFound]
     /// Lists messages by any field, newest first.
@@ -302,7 +305,7 @@ operations! {
     /// Acknowledges a message, as one of those it is for.
     change Durable "message.ack"(messages::Acknowledge) "messages:write" "POST /messages/{message_id}/ack" mcp true [NotFound, NotAllowed]
     /// Asks a question and waits for its answer.
-    compose Durable "message.ask"(messages::Ask) "messages:write" "POST /messages/ask" mcp true [NotFound, AlreadyExists, NotAllowed]
+    compose Durable "message.ask"(messages::Ask) "messages:write" "POST /messages/ask" mcp true [NotFound, AlreadyExists, Conflict, NotAllowed]
     /// Reacts to a message with an emoji or a word.
     change Durable "message.react"(messages::React) "messages:write" "POST /messages/{message_id}/reactions" [NotFound, Conflict, NotAllowed]
     /// Takes a reaction back.
@@ -334,6 +337,41 @@ operations! {
     compose Read "activity.export"(activity::Export) "activities:read" "GET /collaboration/activity-export" []
     /// Reads the events of a span or a session with the seconds after which each is to be played.
     compose Read "activity.replay"(activity::Replay) "activities:read" "GET /collaboration/activity-replay" []
+
+    /// Starts a session: a piece of work that agents do together, with channels and a shared state.
+    change Durable "session.start"(sessions::Start) "sessions:write" "POST /sessions" mcp true [NotFound, AlreadyExists, NotAllowed]
+    /// Gets a session with its participants, channels, decisions and newest messages.
+    query Read "session.get"(sessions::Get) "sessions:read" "GET /sessions/{session_id}" mcp true [NotFound, NotAllowed]
+    /// Lists sessions, newest first.
+    query Read "session.list"(sessions::List) "sessions:read" "GET /sessions" mcp true []
+    /// Joins a session; answers its channels and its shared state as they stand.
+    change Durable "session.join"(sessions::Join) "sessions:write" "POST /sessions/{session_id}/join" mcp true [NotFound, Conflict, NotAllowed]
+    /// Leaves a session, or declines an invitation to it.
+    change Durable "session.leave"(sessions::Leave) "sessions:write" "POST /sessions/{session_id}/leave" mcp true [NotFound, Conflict, NotAllowed]
+    /// Invites agents to a session.
+    change Durable "session.invite"(sessions::Invite) "sessions:write" "POST /sessions/{session_id}/invite" mcp true [NotFound, Conflict, NotAllowed]
+    /// Sets the rules of a session: who may join, who may post what where, how often, who must have reviewed.
+    change Durable "session.set_rules"(sessions::SetRules) "sessions:write" "PUT /sessions/{session_id}/rules" [NotFound, Conflict, NotAllowed]
+    /// Ends a session with an outcome: what is in it can be read, and no more comes into it.
+    change Durable "session.end"(sessions::End) "sessions:write" "POST /sessions/{session_id}/end" mcp true [NotFound, Conflict, NotAllowed]
+    /// Records what was decided in a session, by whom, why, and from what it came.
+    change Durable "session.record_decision"(sessions::RecordDecision) "sessions:write" "POST /sessions/{session_id}/decisions" mcp true [NotFound, AlreadyExists, Conflict, NotAllowed]
+    /// Gets the shared state of a session with its version.
+    query Read "session.get_state"(sessions::GetState) "sessions:read" "GET /sessions/{session_id}/state" mcp true [NotFound, NotAllowed]
+    /// Changes the shared state of a session by a patch, against an expected version or merged field by field.
+    change Durable "session.patch_state"(sessions::PatchState) "sessions:write" "PATCH /sessions/{session_id}/state" mcp true [NotFound, Conflict, NotAllowed]
+    /// Takes one of the places of a session's clients; this process keeps it until it disconnects or ends.
+    compose Shared "session.connect"(sessions::Connect) "sessions:write" "POST /sessions/{session_id}/clients" [NotFound, AlreadyExists, Conflict, NotAllowed]
+    /// Gives the place of a client back.
+    change Shared "session.disconnect"(sessions::Disconnect) "sessions:write" "DELETE /sessions/{session_id}/clients/{client_id}" [NotFound, NotAllowed]
+    /// Makes a channel in a session.
+    change Durable "channel.create"(channels::Create) "sessions:write" "POST /sessions/{session_id}/channels" [NotFound, AlreadyExists, Conflict, NotAllowed]
+    /// Lists the channels of a session.
+    query Read "channel.list"(channels::List) "sessions:read" "GET /sessions/{session_id}/channels" [NotFound, NotAllowed]
+    /// Posts a message to a channel of a session.
+    compose Durable "channel.post"(channels::Post) "sessions:write" "POST /sessions/{session_id}/channels/{channel}/messages" mcp true [NotFound, AlreadyExists, Conflict, NotAllowed]
+    /// Reads what was said in a channel: the newest, or on from a `seq`.
+    query Read "channel.history"(channels::History) "sessions:read" "GET /sessions/{session_id}/channels/{channel}/messages" mcp true [NotFound, NotAllowed]
 
     /// Publishes an event of your own; it is always of kind `event.published`.
     change Durable "event.publish"(events::Publish) "events:write" "POST /events" mcp true [Conflict, NotAllowed]

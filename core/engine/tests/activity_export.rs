@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use feeds::{config, exported, feed, fill, ids, record, still};
 use folkmoot_engine::activity::{self, ActivityFilter, Complete, Feed, FollowItem, Format, Record, Stats};
-use folkmoot_engine::{Hub, Principal, memory};
+use folkmoot_engine::{Hub, Principal, agents, memory};
 use serde_json::{Value, json};
 
 /// What an agent gets to see, by every way in.
@@ -61,6 +61,37 @@ fn access_rules_hold_on_every_way_to_the_feed_from_the_moment_they_are_made() {
     assert!(seen(&hub, &bob).values().all(|seen| *seen), "{:?}", seen(&hub, &bob));
     hub.run(rule(&["*"])).unwrap();
     assert!(seen(&hub, &ana).values().all(|seen| *seen));
+}
+
+#[test]
+fn what_is_said_and_decided_in_a_session_shows_to_those_who_are_in_it() {
+    let hub = Hub::open(":memory:", config()).unwrap();
+    for name in ["ana", "bob", "eve"] {
+        hub.run(agents::Register::new(name)).unwrap();
+    }
+    let call = |name: &str, input: Value| {
+        hub.call(name, input.to_string().as_bytes()).unwrap_or_else(|error| panic!("{name}: {error:?}"))
+    };
+    call("session.start", json!({"session_id": "s", "participants": ["ana", "bob"], "name": "caches"}));
+    let decision =
+        json!({"session_id": "s", "agent_id": "ana", "decision": "no caches", "rationale": "slow"});
+    call("session.record_decision", decision);
+    call("message.send", json!({"sender_id": "ana", "session_id": "s", "content": "so be it"}));
+    call("session.end", json!({"session_id": "s"}));
+    let types = |by: &str| -> Vec<String> {
+        let in_session = Feed { session_id: Some("s".into()), ..Feed::default() };
+        let page = hub.run_as(&Principal::agent(by), in_session).unwrap();
+        page.activities.into_iter().map(|entry| entry.activity_type).collect()
+    };
+    let all = ["collaboration_ended", "message_sent", "council_decision", "collaboration_started"];
+    assert_eq!(types("ana"), all);
+    assert_eq!(types("bob"), all);
+    assert_eq!(types("eve"), Vec::<String>::new());
+    let found = Feed { query: Some("caches".into()), ..Feed::default() };
+    assert_eq!(hub.run_as(&Principal::agent("eve"), found.clone()).unwrap().activities.len(), 0);
+    let ended = &hub.run(found).unwrap().activities[0];
+    assert_eq!(ended.activity_type, "collaboration_ended");
+    assert!(ended.duration_seconds.is_some(), "from its start to its end");
 }
 
 #[test]

@@ -65,7 +65,13 @@ fn an_agent_without_the_right_is_refused_wherever_a_value_could_show() {
         let error = hub.call_as(&ana, name, br#"{"key":"secret/plan"}"#, &mut || Ok(())).unwrap_err();
         assert_eq!(error.code(), Code::NotAllowed, "{name}");
     }
-    let found = memory::Search { query: "walrus".into(), prefix: None, agent_id: None, limit: None };
+    let found = memory::Search {
+        query: "walrus".into(),
+        prefix: None,
+        agent_id: None,
+        limit: None,
+        max_tokens: None,
+    };
     assert_eq!(hub.run_as(&ana, found.clone()).unwrap().hits.len(), 0);
     assert_eq!(hub.run(found).unwrap().hits.len(), 1);
     assert_eq!(hub.run_as(&ana, memory::List::default()).unwrap().entries.len(), 0);

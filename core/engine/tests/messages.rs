@@ -261,7 +261,7 @@ fn an_inbox_shows_what_is_unread_oldest_first_then_what_was_read() {
     assert_eq!(mark(&hub, "bob", &[&ids[0], &ids[3]]), 0);
     let inbox = hub.run(Inbox::new("bob")).unwrap();
     assert_eq!(contents(&inbox.messages), ["m1", "m2", "m4", "m5", "m3", "m0"]);
-    assert_eq!((inbox.unread, inbox.omitted), (4, 0));
+    assert_eq!((inbox.unread, inbox.left_out), (4, 0));
     let read: Vec<_> = inbox.messages.iter().map(|message| message.read.unwrap()).collect();
     assert_eq!(read, [false, false, false, false, true, true]);
     let short = hub.run(Inbox { limit: Some(3), ..Inbox::new("bob") }).unwrap();

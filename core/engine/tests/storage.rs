@@ -109,7 +109,8 @@ fn a_hub_opened_to_read_refuses_every_change_and_reads() {
     let update = hub.call("presence.update", br#"{"agent_id":"agent-1","tool_name":"bash"}"#);
     refusal(update, Code::Storage, says);
     refusal(hub.hold_agent("agent-1"), Code::Storage, says);
-    let search = memory::Search { query: "plans".into(), prefix: None, agent_id: None, limit: None };
+    let search =
+        memory::Search { query: "plans".into(), prefix: None, agent_id: None, limit: None, max_tokens: None };
     hub.run(search).unwrap();
     hub.check().unwrap();
     let mut all = hub.subscribe(Filter::default(), Some(0)).unwrap();
@@ -301,7 +302,9 @@ fn a_process_that_closed_its_hub_leaves_the_housekeeping_to_others() {
     hub.run(short).unwrap();
     std::thread::sleep(Duration::from_millis(5));
     hub.tend().unwrap();
-    let versions = hub.run(memory::History { key: "short".into(), agent_id: None, limit: None }).unwrap();
+    let versions = hub
+        .run(memory::History { key: "short".into(), agent_id: None, limit: None, max_tokens: None })
+        .unwrap();
     assert!(versions.versions[0].deleted, "nobody keeps house: {versions:?}");
 }
 
@@ -319,4 +322,16 @@ fn a_backup_is_a_hub_of_its_own_and_overwrites_nothing() {
     let copied = Hub::open(&copy, config()).unwrap();
     assert_eq!(get(&copied, "plans/7").unwrap(), 39);
     assert_eq!(copied.check().unwrap().events, hub.check().unwrap().events);
+}
+
+/// `hub.check` once called a sound hub damaged: a connection that had checked before kept its view of the search index.
+#[test]
+fn a_check_after_the_search_index_has_grown_finds_a_sound_hub_sound() {
+    let hub = Hub::open(":memory:", config()).unwrap();
+    for i in 0..5 {
+        set(&hub, &format!("plans/{i}"), i).unwrap();
+        hub.check().unwrap();
+        hub.call("memory.search", br#"{"query": "plans"}"#).unwrap();
+        hub.check().unwrap();
+    }
 }

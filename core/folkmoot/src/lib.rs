@@ -37,6 +37,7 @@
 //! | opening, calling, subscribing | [`Hub`], [`HubConfig`], [`Subscription`], [`Filter`] |
 //! | who takes part and what each is doing | [`agents`] |
 //! | what they say | [`messages`]: send, inbox, ask, threads |
+//! | working together in a session | [`sessions`]: channels, shared state, decisions, rules |
 //! | shared work | [`tasks`]: create, claim, progress, complete |
 //! | shared memory | [`memory`]: versions, compare-and-set, access |
 //! | what everyone does, on one page: the feed, its figures, export, replay | [`activity`] |
@@ -52,5 +53,5 @@ pub use folkmoot_engine::{
 };
 pub use folkmoot_engine::{
     activity, agents, check, clock, config, error, events, hub, json, memory, messages, operations,
-    principal, spreadsheet, tasks,
+    principal, sessions, spreadsheet, tasks,
 };

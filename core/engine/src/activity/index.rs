@@ -92,8 +92,8 @@ fn insert(db: &Connection, event: &Event, activity: &Activity) -> Result<()> {
         None => None,
     };
     let seq = event.seq as i64;
-    db.prepare_cached("INSERT INTO feed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?.execute(
-        params![
+    db.prepare_cached("INSERT INTO feed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?
+        .execute(params![
             seq,
             activity.event_kind,
             activity.timestamp.millis(),
@@ -103,10 +103,10 @@ fn insert(db: &Connection, event: &Event, activity: &Activity) -> Result<()> {
             activity.session_id,
             activity.task_id,
             view::key_of(event),
+            event.place.target_agents.iter().any(|target| target == "*"),
             activity.took_ms(),
             body,
-        ],
-    )?;
+        ])?;
     let mut related = db.prepare_cached("INSERT OR IGNORE INTO feed_related VALUES (?1, ?2)")?;
     for agent_id in &activity.related_agents {
         related.execute(params![agent_id, seq])?;

@@ -7,7 +7,7 @@ use super::{
     AGENT_COMPLETED, AGENT_STARTED, COLLABORATION_ENDED, COLLABORATION_STARTED, COUNCIL_DECISION,
     MEMORY_READ, MEMORY_WRITE, MESSAGE_SENT, Outcome, TASK_ASSIGNED, TASK_COMPLETED,
 };
-use crate::{agents, memory, messages, tasks};
+use crate::{agents, memory, messages, sessions, tasks};
 
 /// How the events of one kind show in the feed.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ const fn ended(kind: &'static str, activity_type: &'static str, outcome: Outcome
 
 const OF_AGENT: &[&str] = &["agent.name", "agent.type", "agent.role", "reason"];
 const OF_TASK: &[&str] = &["title", "status", "priority", "phase", "error"];
+const OF_SESSION: &[&str] = &["kind", "name", "state"];
 const OF_MEMORY: &[&str] = &["key", "version", "deleted"];
 const OF_MESSAGE: &[&str] =
     &["message_id", "message_type", "conversation_thread_id", "importance", "channel"];
@@ -58,9 +59,16 @@ pub const SHOWN: &[Shown] = &[
     ended(tasks::events::COMPLETED, TASK_COMPLETED, Outcome::Ok),
     ended(tasks::events::FAILED, "task_failed", Outcome::Failed),
     ended(tasks::events::CANCELLED, "task_cancelled", Outcome::Cancelled),
-    shown("session.started", COLLABORATION_STARTED, &["kind", "name", "state"]),
-    shown("session.ended", COLLABORATION_ENDED, &["kind", "name", "state", "outcome"]),
-    shown("session.decision_recorded", COUNCIL_DECISION, &["decision", "rationale"]),
+    shown(tasks::events::UNASSIGNED, "task_unassigned", OF_TASK),
+    shown(tasks::events::OVERDUE, "task_overdue", OF_TASK),
+    shown(sessions::events::STARTED, COLLABORATION_STARTED, OF_SESSION),
+    shown(sessions::events::JOINED, "collaboration_joined", OF_SESSION),
+    shown(sessions::events::LEFT, "collaboration_left", OF_SESSION),
+    Shown {
+        span: Some(("started_at", "ended_at")),
+        ..shown(sessions::events::ENDED, COLLABORATION_ENDED, OF_SESSION)
+    },
+    shown(sessions::events::DECISION_RECORDED, COUNCIL_DECISION, &["decision_id", "decision", "rationale"]),
 ];
 
 /// How events of this kind show; `None` for those that do not.

@@ -21,6 +21,9 @@ filtered! {
         /// The `next_cursor` of the page before.
         #[serde(default)]
         pub cursor: Option<String>,
+        /// At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
+        #[serde(default)]
+        pub max_tokens: Option<u64>,
     }
 }
 
@@ -29,6 +32,8 @@ filtered! {
 pub struct ActivityPage {
     /// The activities, newest first.
     pub activities: Vec<Activity>,
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
+    pub left_out: u64,
     /// Give this as `cursor` for the next page; null at the end.
     pub next_cursor: Option<String>,
 }
@@ -43,13 +48,16 @@ impl Compose for Feed {
         index::catch_up(scope.core)?;
         // One more than is wanted tells whether there is a next page.
         let mut found = reader.newest(before, size + 1)?;
-        let mut next = found.looked_to;
-        if found.activities.len() > size {
-            found.activities.truncate(size);
-            next = found.activities.last().map(|last| last.seq);
-        }
-        let next_cursor = next.map(|seq| lists::cursor(&seq.to_string()));
-        Ok(ActivityPage { activities: found.activities, next_cursor })
+        let more = found.activities.len() > size;
+        found.activities.truncate(size);
+        let page = lists::page(found.activities, more, self.max_tokens, |last| last.seq.to_string())?;
+        // Where little may be seen, a page ends before it is full.
+        let looked_to = found.looked_to.filter(|_| !more).map(|seq| lists::cursor(&seq.to_string()));
+        Ok(ActivityPage {
+            activities: page.items,
+            left_out: page.left_out,
+            next_cursor: page.next_cursor.or(looked_to),
+        })
     }
 }
 

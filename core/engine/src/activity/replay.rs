@@ -135,7 +135,7 @@ pub struct Replay {
     #[serde(default)]
     pub speed: Option<Speed>,
     /// Which events; all when left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub filter: Option<Filter>,
     /// Events of this page, 1 to 1,000; 100 when left out. A playback has no pages.
     #[serde(default)]

@@ -1,7 +1,5 @@
 //! Reading the feed: from its indexes, and past their end from the log.
 
-use std::collections::HashMap;
-
 use rusqlite::{Row, params_from_iter};
 
 use super::filter::{ActivityFilter, Judge};
@@ -11,7 +9,7 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::events::event::Event;
 use crate::log;
-use crate::memory::access::{Right, Viewer, allowed};
+use crate::memory::access::Viewer;
 use crate::principal::Principal;
 use crate::storage::Reader;
 
@@ -30,19 +28,18 @@ pub(crate) struct Found {
 /// Someone who reads the feed with a filter.
 pub(crate) struct FeedReader<'a> {
     core: &'a Core,
-    by: Principal,
+    /// Whether the reader is an agent, who may not see everything.
+    judged: bool,
     filter: ActivityFilter,
     judge: Judge,
     viewer: Viewer,
-    /// Which memory keys may be read, for one snapshot.
-    keys: HashMap<String, bool>,
 }
 
 impl<'a> FeedReader<'a> {
     pub fn new(core: &'a Core, by: &Principal, filter: ActivityFilter) -> Result<FeedReader<'a>> {
         let judge = Judge::new(filter.clone())?;
         let viewer = Viewer::new(by.clone());
-        Ok(FeedReader { core, by: by.clone(), filter, judge, viewer, keys: HashMap::new() })
+        Ok(FeedReader { core, judged: by.agent_id().is_some(), filter, judge, viewer })
     }
 
     /// The newest activities before this `seq`, newest first, at most `size`.
@@ -91,11 +88,11 @@ impl<'a> FeedReader<'a> {
         mut take: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
         self.snapshot(|reader, mine| {
-            let statement = statement(&mine.filter, mine.by.agent_id(), columns, span)?;
+            let statement = statement(&mine.filter, columns, span)?;
             let mut prepared = reader.db.prepare_cached(&statement.sql)?;
             let mut rows = prepared.query(params_from_iter(&statement.values))?;
             while let Some(row) = rows.next()? {
-                if mine.may_see(reader, row)? {
+                if mine.may_see(row)? {
                     take(row)?;
                 }
             }
@@ -104,26 +101,23 @@ impl<'a> FeedReader<'a> {
     }
 
     fn snapshot<T>(&mut self, read: impl FnOnce(&Reader<'_>, &mut Self) -> Result<T>) -> Result<T> {
-        self.keys.clear();
         self.core.storage.read(|reader| read(reader, self))
     }
 
-    /// Whether a row of the index may be seen; its second column is the memory key that decides.
-    fn may_see(&mut self, reader: &Reader<'_>, row: &Row<'_>) -> Result<bool> {
-        if self.by.agent_id().is_none() {
-            return Ok(true);
+    /// Whether a row of the index may be seen, by the same rule as the event that it stands for.
+    fn may_see(&mut self, row: &Row<'_>) -> Result<bool> {
+        let Some(kind) = row.get::<_, Option<String>>(1)?.filter(|_| self.judged) else { return Ok(true) };
+        let body = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?;
+        let mut place = tables::read(body)?.place();
+        place.subject = row.get(2)?;
+        if row.get(3)? {
+            place.target_agents.push("*".to_owned());
         }
-        let Some(key) = row.get::<_, Option<String>>(1)? else { return Ok(true) };
-        if let Some(known) = self.keys.get(&key) {
-            return Ok(*known);
-        }
-        let may = allowed(reader.db, &self.by, &key, Right::Read)?;
-        self.keys.insert(key, may);
-        Ok(may)
+        self.viewer.may_see_of(self.core, &kind, &place)
     }
 
     fn add_indexed(&mut self, reader: &Reader<'_>, span: Span, size: usize, found: &mut Found) -> Result<()> {
-        let statement = statement(&self.filter, self.by.agent_id(), ENTRIES, span)?;
+        let statement = statement(&self.filter, ENTRIES, span)?;
         let mut prepared = reader.db.prepare_cached(&statement.sql)?;
         let mut rows = prepared.query(params_from_iter(&statement.values))?;
         let mut looked_at = 0;
@@ -134,11 +128,11 @@ impl<'a> FeedReader<'a> {
             };
             looked_at += 1;
             found.looked_to = Some(row.get::<_, i64>(0)? as u64);
-            if !self.may_see(reader, row)? {
+            if !self.may_see(row)? {
                 continue;
             }
-            let own = row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-            let recorded = row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+            let own = row.get_ref(4)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+            let recorded = row.get_ref(5)?.as_str_or_null().map_err(rusqlite::Error::from)?;
             if let Some(body) = own.or(recorded) {
                 found.activities.push(tables::read(body)?);
             }

@@ -4,14 +4,13 @@ use rusqlite::types::Value;
 
 use super::filter::ActivityFilter;
 use crate::error::Result;
-use crate::messages::access::VISIBLE;
-use crate::messages::events::SENT;
 
-/// The columns of a statement that reads whole entries.
-pub(crate) const ENTRIES: &str = "f.seq, f.key, f.body, a.body";
+/// The columns of a statement that reads whole entries: who may see a row is judged by the first of them.
+pub(crate) const ENTRIES: &str = "f.seq, f.kind, f.key, f.everyone, f.body, a.body";
 /// The columns of a statement that counts.
 pub(crate) const FIGURES: &str =
-    "f.seq, f.key, f.time, f.agent_id, f.department, f.type, ifnull(a.took_ms, f.took_ms), ifnull(a.open, 0)";
+    "f.seq, f.kind, f.key, f.everyone, f.body, a.body, f.time, f.agent_id, f.department,
+    f.type, ifnull(a.took_ms, f.took_ms), ifnull(a.open, 0)";
 
 /// From where a statement reads, and in which order.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +21,7 @@ pub(crate) enum Span {
     Between(u64, u64),
 }
 
-/// A statement with its values; `?1` is the agent that looks.
+/// A statement with its values.
 pub(crate) struct Statement {
     pub sql: String,
     pub values: Vec<Value>,
@@ -38,12 +37,7 @@ impl Statement {
 
 /// The statement that finds such activities by the narrowest index: words, a related agent, those that are open, or one
 /// of the columns of `feed`. Rows are ordered by `seq`, without sorting.
-pub(crate) fn statement(
-    filter: &ActivityFilter,
-    viewer: Option<&str>,
-    columns: &str,
-    span: Span,
-) -> Result<Statement> {
+pub(crate) fn statement(filter: &ActivityFilter, columns: &str, span: Span) -> Result<Statement> {
     let text = |text: &String| Value::Text(text.clone());
     let fts = filter.fts()?;
     let all = "feed f LEFT JOIN activity a ON a.seq = f.seq";
@@ -55,8 +49,7 @@ pub(crate) fn statement(
         (None, None, Some(true)) => ("activity a CROSS JOIN feed f ON f.seq = a.seq".to_owned(), "a.seq"),
         (None, None, _) => (all.to_owned(), "f.seq"),
     };
-    let viewer_value = viewer.map_or(Value::Null, |viewer| Value::Text(viewer.to_owned()));
-    let mut out = Statement { sql: String::new(), values: vec![viewer_value], conditions: Vec::new() };
+    let mut out = Statement { sql: String::new(), values: Vec::new(), conditions: Vec::new() };
     if let Some(words) = fts {
         out.and("feed_fts MATCH ?", Value::Text(words));
         if let Some(id) = &filter.related_agent {
@@ -95,13 +88,6 @@ pub(crate) fn statement(
             "ASC"
         }
     };
-    // The agent that looks is a value of the statement even where nothing is hidden from anyone.
-    out.conditions.push(match viewer {
-        Some(_) => format!(
-            "(f.kind IS NOT '{SENT}' OR EXISTS (SELECT 1 FROM message m WHERE m.seq = f.seq AND {VISIBLE}))"
-        ),
-        None => "?1 IS NULL".to_owned(),
-    });
     let conditions = out.conditions.join(" AND ");
     out.sql = format!("SELECT {columns} FROM {source} WHERE {conditions} ORDER BY {seq} {order}");
     Ok(out)

@@ -144,12 +144,12 @@ struct Figures {
 impl Figures {
     fn of_row(row: &Row<'_>) -> Result<Figures> {
         Ok(Figures {
-            time: row.get(2)?,
-            agent_id: row.get(3)?,
-            department: row.get(4)?,
-            activity_type: row.get(5)?,
-            took_ms: row.get(6)?,
-            open: row.get(7)?,
+            time: row.get(6)?,
+            agent_id: row.get(7)?,
+            department: row.get(8)?,
+            activity_type: row.get(9)?,
+            took_ms: row.get(10)?,
+            open: row.get(11)?,
         })
     }
 

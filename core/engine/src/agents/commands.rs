@@ -16,7 +16,7 @@ use crate::pipeline::decide::Decide;
 
 /// Capabilities: words, or words with a level from 0 to 1 (1 when not said).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a list of words, or an object of words with levels from 0 to 1")]
 pub enum Capabilities {
     /// Words with levels.
     Levels(BTreeMap<String, Option<f64>>),
@@ -78,7 +78,7 @@ pub struct Register {
     #[serde(default)]
     pub max_load: Option<u32>,
     /// Where it runs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub location: Option<Location>,
     /// A JSON object, at most 64 KiB.
     #[serde(default)]
@@ -121,6 +121,10 @@ impl Change for Register {
         self.check(cx)?;
         let agent_id = self.agent_id.as_deref().unwrap_or(&self.name);
         id::check_name("agent_id", agent_id)?;
+        if agent_id == crate::tasks::assign::AUTO {
+            let must = "must be another word: this one stands for an agent that the engine chooses";
+            return Err(Error::invalid("agent_id", agent_id, must));
+        }
         cx.by.may_act_as("agent_id", agent_id)?;
         let known = tables::profile(cx.db, agent_id)?;
         if known.is_none() {
@@ -363,6 +367,7 @@ impl Change for LeaveAll {
             let (agent, presence) = known(cx, agent_id)?;
             go_offline(cx, &agent, presence, "closed")?;
         }
+        crate::sessions::clients::let_go(cx.db, cx.holder)?;
         cx.db.prepare_cached("DELETE FROM holder WHERE holder = ?1")?.execute([cx.holder])?;
         Ok(held.len())
     }

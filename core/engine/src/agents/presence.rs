@@ -43,7 +43,7 @@ pub struct UpdatePresence {
     #[serde(default)]
     pub status: Option<Status>,
     /// Where the agent runs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub location: Option<Location>,
 }
 

@@ -46,6 +46,9 @@ pub struct List {
     /// The `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// A page of agents.
@@ -53,6 +56,8 @@ pub struct List {
 pub struct AgentPage {
     /// The agents, in the order of their ids.
     pub agents: Vec<AgentView>,
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
+    pub left_out: u64,
     /// Give this as `cursor` for the next page; null at the end.
     pub next_cursor: Option<String>,
 }
@@ -61,6 +66,9 @@ impl Query for List {
     type Output = AgentPage;
 
     fn read(&self, cx: &Reader<'_>, _: &Principal) -> Result<AgentPage> {
+        for (field, word) in [("capability", &self.capability), ("role", &self.role), ("type", &self.kind)] {
+            id::check_optional(field, word.as_deref())?;
+        }
         let size = lists::page_size(self.limit)?;
         let after = self.cursor.as_deref().map(lists::place).transpose()?.unwrap_or_default();
         let mut statement = cx.db.prepare_cached(
@@ -69,20 +77,22 @@ impl Query for List {
         )?;
         let mut rows = statement.query(params![after, self.status.map(Status::as_str)])?;
         let mut agents: Vec<AgentView> = Vec::new();
+        let mut more = false;
         while let Some(row) = rows.next()? {
             let agent: Agent = tables::read(&row.get::<_, String>(0)?)?;
             if !self.fits(&agent) {
                 continue;
             }
             if agents.len() == size {
-                let last = agents.last().map(|view| lists::cursor(&view.agent.agent_id));
-                return Ok(AgentPage { agents, next_cursor: last });
+                more = true;
+                break;
             }
             let mut presence: Presence = tables::read(&row.get::<_, String>(1)?)?;
             presence.performance = tables::performance(cx.db, &agent.agent_id)?;
             agents.push(AgentView { agent, presence });
         }
-        Ok(AgentPage { agents, next_cursor: None })
+        let page = lists::page(agents, more, self.max_tokens, |view| view.agent.agent_id.clone())?;
+        Ok(AgentPage { agents: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
     }
 }
 
@@ -147,6 +157,9 @@ pub struct ListPresence {
     /// The `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// Answer of `presence.list`.
@@ -156,6 +169,8 @@ pub struct PresenceList {
     pub agents: Vec<Presence>,
     /// When this was so.
     pub timestamp: Time,
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
+    pub left_out: u64,
     /// Give this as `cursor` for the next page; null at the end.
     pub next_cursor: Option<String>,
 }
@@ -169,6 +184,13 @@ impl Compose for ListPresence {
         let page = scope.core.storage.read(|reader| list.read(reader, scope.by))?;
         let mut agents: Vec<Presence> = page.agents.into_iter().map(|view| view.presence).collect();
         agents.iter_mut().for_each(|presence| scope.core.relaxed.overlay(presence));
-        Ok(PresenceList { agents, timestamp: scope.core.seams.clock.wall(), next_cursor: page.next_cursor })
+        let more = page.next_cursor.is_some();
+        let page = lists::page(agents, more, self.max_tokens, |presence| presence.agent_id.clone())?;
+        Ok(PresenceList {
+            agents: page.items,
+            timestamp: scope.core.seams.clock.wall(),
+            left_out: page.left_out,
+            next_cursor: page.next_cursor,
+        })
     }
 }

@@ -114,11 +114,12 @@ pub(crate) fn lapsed_of(db: &Connection, holder: &str) -> Result<Vec<String>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Forgets processes that beat for nobody who is present.
+/// Forgets processes that beat for nobody who is present, nor for a connected client.
 pub(crate) fn forget_holders(db: &Connection, own: &str) -> Result<()> {
     db.prepare_cached(
         "DELETE FROM holder WHERE holder <> ?1
-         AND NOT EXISTS (SELECT 1 FROM presence p WHERE p.holder = holder.holder AND p.status <> 'offline')",
+         AND NOT EXISTS (SELECT 1 FROM presence p WHERE p.holder = holder.holder AND p.status <> 'offline')
+         AND NOT EXISTS (SELECT 1 FROM client c WHERE c.holder = holder.holder)",
     )?
     .execute([own])?;
     Ok(())

@@ -12,7 +12,7 @@ use super::subscription::Subscription;
 use crate::error::{Error, Result};
 use crate::hub::{Check, Scope};
 use crate::id;
-use crate::lists;
+use crate::lists::{self, Budget};
 use crate::log;
 use crate::operations::Compose;
 use crate::pipeline::command::Change;
@@ -25,7 +25,7 @@ pub struct OpenConsumer {
     /// The consumer's name.
     pub name: String,
     /// Which events it hears; given again, it replaces the filter. Everything when left out the first time.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub filter: Option<Filter>,
     /// Where a new consumer starts: after this `seq`; from now when left out.
     #[serde(default)]
@@ -71,16 +71,9 @@ impl Change for OpenConsumer {
         const MOST: i64 = 10_000;
         id::check_name("name", &self.name)?;
         if let Some(filter) = &self.filter {
-            filter.check()?;
+            filter.check().map_err(|error| error.within("filter"))?;
         }
-        let head = log::head(cx.db)?.seq;
-        if let Some(after) = self.after.filter(|after| *after > head) {
-            return Err(Error::invalid(
-                "after",
-                after,
-                format_args!("must be at most the newest seq, {head}"),
-            ));
-        }
+        let head = log::check_reached(cx.db, "after", self.after.unwrap_or(0))?;
         let consumer = match get(cx.db, &self.name)? {
             Some(known) => Consumer { filter: self.filter.clone().unwrap_or(known.filter), ..known },
             None => {
@@ -128,14 +121,7 @@ impl Change for AckConsumer {
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Consumer> {
         let mut consumer = need(cx.db, &self.name)?;
-        let head = log::head(cx.db)?.seq;
-        if self.seq > head {
-            return Err(Error::invalid(
-                "seq",
-                self.seq,
-                format_args!("must be at most the newest seq, {head}"),
-            ));
-        }
+        log::check_reached(cx.db, "seq", self.seq)?;
         if self.seq > consumer.acked {
             consumer.acked = self.seq;
             cx.db
@@ -162,6 +148,9 @@ pub struct ReadConsumer {
     /// Seconds to wait for the first event when there is none, at most 3,600.
     #[serde(default)]
     pub wait_seconds: Option<f64>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 impl Compose for ReadConsumer {
@@ -175,7 +164,14 @@ impl Compose for ReadConsumer {
         let mut after = consumer.acked;
         let mut subscription: Option<Subscription> = None;
         loop {
-            let page = read_page(scope.core, scope.by, &consumer.filter, after, limit)?;
+            let page = read_page(
+                scope.core,
+                scope.by,
+                &consumer.filter,
+                after,
+                limit,
+                Budget::new(self.max_tokens)?,
+            )?;
             let left = wait.saturating_sub(start.elapsed());
             if !page.events.is_empty() || page.gap.is_some() || left.is_zero() {
                 return Ok(page);

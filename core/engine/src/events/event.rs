@@ -148,6 +148,8 @@ pub struct Draft {
     pub place: Place,
     /// What it says.
     pub body: Box<dyn Body>,
+    /// Whether it is kept for minutes only, though its operation is not of that class.
+    pub relaxed: bool,
 }
 
 /// Encodes a serializable body; the only way that can fail is a defect.

@@ -58,6 +58,7 @@ impl Filter {
         }
         id::check_optional("session_id", self.session_id.as_deref())?;
         id::check_optional("task_id", self.task_id.as_deref())?;
+        id::check_optional("key_prefix", self.key_prefix.as_deref().filter(|prefix| !prefix.is_empty()))?;
         id::check_optional("correlation_id", self.correlation_id.as_deref())
     }
 

@@ -18,7 +18,7 @@ pub const PUBLISHED: &str = "event.published";
 
 /// Agents by id, or all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be an agent id, `*` for all, or a list of agent ids")]
 pub enum Targets {
     /// `*` for everyone, or one agent.
     One(String),

@@ -14,7 +14,7 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::hub::{Check, Scope};
 use crate::json::Json;
-use crate::lists;
+use crate::lists::{self, Budget};
 use crate::log;
 use crate::memory::access::Viewer;
 use crate::operations::Compose;
@@ -31,11 +31,14 @@ pub struct Read {
     #[serde(default)]
     pub after: Option<u64>,
     /// Which events.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub filter: Option<Filter>,
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// A page of the log.
@@ -44,6 +47,8 @@ pub struct EventPage {
     /// The events, oldest first.
     #[schemars(with = "Vec<Wire<'static>>")]
     pub events: Vec<Json>,
+    /// How many of the page were left out for `max_tokens`; reading on from `position` gives them.
+    pub left_out: u64,
     /// The last `seq` that was looked at: read on with `after` this.
     pub position: u64,
     /// Whether the end of the log was reached.
@@ -66,9 +71,12 @@ impl Compose for Read {
 
     fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<EventPage> {
         let filter = self.filter.unwrap_or_default();
-        filter.check()?;
+        filter.check().map_err(|error| error.within("filter"))?;
         let limit = lists::page_size(self.limit)?;
-        read_page(scope.core, scope.by, &filter, self.after.unwrap_or(0), limit)
+        let budget = Budget::new(self.max_tokens)?;
+        let after = self.after.unwrap_or(0);
+        scope.core.storage.read_one(|reader| log::check_reached(reader.db, "after", after))?;
+        read_page(scope.core, scope.by, &filter, after, limit, budget)
     }
 }
 
@@ -79,33 +87,47 @@ pub(crate) fn read_page(
     filter: &Filter,
     after: u64,
     limit: usize,
+    mut budget: Budget,
 ) -> Result<EventPage> {
     const STEP: usize = 500;
     let mut viewer = Viewer::new(by.clone());
     let (base, _) = core.storage.read(|reader| log::base(reader.db))?;
     let gap = (base > after).then_some(Gap { from: after + 1, to: base });
-    let mut page = EventPage { events: Vec::new(), position: after.max(base), at_end: false, gap };
+    let mut page =
+        EventPage { events: Vec::new(), left_out: 0, position: after.max(base), at_end: false, gap };
+    let mut read_to = page.position;
     let mut looked_at = 0;
-    while page.events.len() < limit && looked_at < MOST_LOOKED_AT {
-        let events =
-            core.storage.read(|reader| log::read(reader.db, core.storage.hub_id, page.position, STEP))?;
+    while page.count() < limit && looked_at < MOST_LOOKED_AT {
+        let events = core.storage.read(|reader| log::read(reader.db, core.storage.hub_id, read_to, STEP))?;
         let last_step = events.len() < STEP;
         for event in events {
-            if page.events.len() == limit {
+            if page.count() == limit {
                 return Ok(page);
             }
             looked_at += 1;
-            page.position = event.seq;
+            read_to = event.seq;
             if filter.matches(&event) && viewer.may_see(core, &event)? {
+                if page.left_out > 0 || !budget.take(event.wire().len())? {
+                    page.left_out += 1;
+                    continue;
+                }
                 page.events.push(wire(&event));
             }
+            page.position = if page.left_out == 0 { read_to } else { page.position };
         }
         if last_step {
-            page.at_end = true;
+            page.at_end = page.left_out == 0;
             break;
         }
     }
     Ok(page)
+}
+
+impl EventPage {
+    /// How many events the page would have without `max_tokens`.
+    fn count(&self) -> usize {
+        self.events.len() + self.left_out as usize
+    }
 }
 
 /// An event as it is sent.
@@ -176,6 +198,8 @@ pub struct Stats {
     pub agents: BTreeMap<String, u64>,
     /// Tasks by status.
     pub tasks: BTreeMap<String, u64>,
+    /// Sessions by state.
+    pub sessions: BTreeMap<String, u64>,
     /// Messages.
     pub messages: u64,
     /// Keys of memory that are there.
@@ -206,6 +230,7 @@ impl Compose for HubStats {
             Ok(Stats {
                 agents: counts("SELECT status, count(*) FROM presence GROUP BY status")?,
                 tasks: counts("SELECT status, count(*) FROM task GROUP BY status")?,
+                sessions: counts("SELECT state, count(*) FROM session GROUP BY state")?,
                 messages: one("SELECT count(*) FROM message")?,
                 memory_keys: one("SELECT count(*) FROM memory m WHERE gone = 0
                      AND version = (SELECT max(version) FROM memory WHERE key = m.key)")?,

@@ -152,16 +152,11 @@ impl Subscription {
             told_at: Instant::now(),
         };
         core.listen();
-        if let Some(after) = after.filter(|after| *after > from) {
-            let head = core.storage.read(|reader| log::head(reader.db))?.seq;
-            if after > head {
-                subscription.close();
-                return Err(Error::invalid(
-                    "after",
-                    after,
-                    format_args!("must be at most the newest seq, {head}"),
-                ));
-            }
+        if let Some(after) = after.filter(|after| *after > from)
+            && let Err(error) = core.storage.read(|reader| log::check_reached(reader.db, "after", after))
+        {
+            subscription.close();
+            return Err(error);
         }
         Ok(subscription)
     }

@@ -164,6 +164,15 @@ pub fn head(db: &Connection) -> Result<Head> {
     Ok(Head { seq: seq.max(pulse.unwrap_or(0) as u64), hash })
 }
 
+/// Refuses a `seq` that the log has not reached; answers the newest.
+pub fn check_reached(db: &Connection, field: &str, seq: u64) -> Result<u64> {
+    let head = head(db)?.seq;
+    if seq > head {
+        return Err(Error::invalid(field, seq, format_args!("must be at most the newest seq, {head}")));
+    }
+    Ok(head)
+}
+
 /// The last event that retention took, and its hash; `(0, …)` while the log is whole.
 pub fn base(db: &Connection) -> Result<(u64, Hash)> {
     let (seq, hash): (i64, Vec<u8>) = db

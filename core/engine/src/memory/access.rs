@@ -61,18 +61,15 @@ impl Right {
 }
 
 impl Access {
-    pub(crate) fn check(&self, field: &str) -> Result<()> {
+    /// Refuses lists that are too long or hold what is no name. `place` is put before the names of the lists.
+    pub(crate) fn check(&self, place: &str) -> Result<()> {
         for (name, list) in [("read", &self.read), ("write", &self.write)] {
+            let field = format!("{place}{name}");
             let list = list.as_deref().unwrap_or_default();
             if list.len() > 1_000 {
-                return Err(Error::field_limit(
-                    &format!("{field}.{name}"),
-                    "names in a rule",
-                    1_000,
-                    list.len() as u64,
-                ));
+                return Err(Error::field_limit(&field, "names in a rule", 1_000, list.len() as u64));
             }
-            id::check_names(&format!("{field}.{name}"), list)?;
+            id::check_names(&field, list)?;
         }
         Ok(())
     }
@@ -159,24 +156,46 @@ impl Viewer {
 
     /// Whether the subscriber may see this event, by the rules of now.
     pub fn may_see(&mut self, core: &Core, event: &Event) -> Result<bool> {
-        let Some(agent_id) = self.by.agent_id() else { return Ok(true) };
-        if event.kind.starts_with("message.") {
-            return Ok(crate::messages::access::may_hear(&event.place, agent_id));
+        self.may_see_of(core, &event.kind, &event.place)
+    }
+
+    /// The same for what is left of an event: its kind and its place.
+    pub fn may_see_of(&mut self, core: &Core, kind: &str, place: &Place) -> Result<bool> {
+        let Some(agent_id) = self.by.agent_id().map(str::to_owned) else { return Ok(true) };
+        match kind.split_once('.').map_or("", |(noun, _)| noun) {
+            "message" | "session" | "channel" => {
+                crate::messages::access::may_hear(place, &agent_id, |session_id| {
+                    // A key of memory holds no tab.
+                    self.remembered(core, format!("session\t{session_id}"), |db, _| {
+                        crate::sessions::access::may_see(db, session_id, &agent_id)
+                    })
+                })
+            }
+            "memory" => match place.subject.clone() {
+                Some(key) => self.remembered(core, key.clone(), |db, by| allowed(db, by, &key, Right::Read)),
+                None => Ok(true),
+            },
+            _ => Ok(true),
         }
-        if !event.kind.starts_with("memory.") {
-            return Ok(true);
-        }
-        let Some(key) = event.place.subject.as_deref() else { return Ok(true) };
+    }
+
+    /// What was judged before, while nothing has been committed since.
+    fn remembered(
+        &mut self,
+        core: &Core,
+        of: String,
+        judge: impl FnOnce(&Connection, &Principal) -> Result<bool>,
+    ) -> Result<bool> {
         let counter = core.storage.counter();
         if counter != self.counter {
             self.known.clear();
             self.counter = counter;
         }
-        if let Some(known) = self.known.get(key) {
+        if let Some(known) = self.known.get(&of) {
             return Ok(*known);
         }
-        let may = core.storage.read(|reader| allowed(reader.db, &self.by, key, Right::Read))?;
-        self.known.insert(key.to_owned(), may);
+        let may = core.storage.read(|reader| judge(reader.db, &self.by))?;
+        self.known.insert(of, may);
         Ok(may)
     }
 }
@@ -213,11 +232,9 @@ impl Change for SetAccess {
     type Output = AccessSet;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<AccessSet> {
-        if !self.prefix.is_empty() {
-            id::check_name("prefix", &self.prefix)?;
-        }
+        super::queries::check_prefix(&self.prefix)?;
         let access = Access { read: self.read.clone(), write: self.write.clone() };
-        access.check("access")?;
+        access.check("")?;
         if cx.by.agent_id().is_some() {
             return Err(Error::not_allowed(format!("{} may not set access rules", cx.by))
                 .hint("the process that opened the hub, or an operator, sets them"));

@@ -33,7 +33,7 @@ pub struct Set {
     #[serde(default)]
     pub ttl_seconds: Option<f64>,
     /// Who may read and write this key from now on.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub access_control: Option<Access>,
     /// A repeated call with this key gets the first one's answer.
     #[serde(default)]
@@ -234,7 +234,7 @@ impl Change for Set {
         let mut entry = before.next(cx, seq, &self.key, self.value.clone());
         entry.expires_at = expiry(cx, "ttl_seconds", self.ttl_seconds)?;
         if let Some(access) = &self.access_control {
-            access.check("access_control")?;
+            access.check("access_control.")?;
             let place = Place { subject: Some(self.key.clone()), ..Place::default() };
             cx.emit(super::events::ACCESS_CHANGED, place, access.rule(&self.key, true));
         }

@@ -82,6 +82,9 @@ pub struct GetMany {
     /// Who reads.
     #[serde(default)]
     pub agent_id: Option<String>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// Answer of `memory.get_many`.
@@ -89,6 +92,8 @@ pub struct GetMany {
 pub struct Many {
     /// One for each key, in the order asked; null where nothing is.
     pub entries: Vec<Option<Entry>>,
+    /// How many of the last keys were left out for `max_tokens`: ask for them again.
+    pub left_out: u64,
 }
 
 impl Query for GetMany {
@@ -105,7 +110,9 @@ impl Query for GetMany {
             access::require(cx.db, &by, key, Right::Read)?;
             tables::live(cx.db, key, cx.now)
         };
-        Ok(Many { entries: self.keys.iter().map(get).collect::<Result<_>>()? })
+        let entries = self.keys.iter().map(get).collect::<Result<_>>()?;
+        let (entries, left_out) = lists::fit(entries, self.max_tokens)?;
+        Ok(Many { entries, left_out })
     }
 }
 
@@ -125,6 +132,9 @@ pub struct List {
     /// The `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// A page of entries.
@@ -132,6 +142,8 @@ pub struct List {
 pub struct Page {
     /// The entries, in the order of their keys.
     pub entries: Vec<Entry>,
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
+    pub left_out: u64,
     /// Give this as `cursor` for the next page; null at the end.
     pub next_cursor: Option<String>,
 }
@@ -142,19 +154,22 @@ impl Query for List {
     fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<Page> {
         let by = by.acting("agent_id", self.agent_id.as_deref())?;
         let prefix = self.prefix.as_deref().unwrap_or("");
+        check_prefix(prefix)?;
         let size = lists::page_size(self.limit)?;
-        let mut last = self.cursor.as_deref().map(lists::place).transpose()?.unwrap_or_default();
-        let mut entries = Vec::new();
+        let after = self.cursor.as_deref().map(lists::place).transpose()?.unwrap_or_default();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut more = false;
         let sql = "SELECT key, gone, body FROM memory WHERE key > ?1 AND key >= ?2 ORDER BY key";
         let mut statement = cx.db.prepare_cached(sql)?;
-        let mut rows = statement.query(params![last, prefix])?;
+        let mut rows = statement.query(params![after, prefix])?;
         while let Some(row) = rows.next()? {
             let key: String = row.get(0)?;
             if !key.starts_with(prefix) {
                 break;
             }
             if entries.len() == size {
-                return Ok(Page { entries, next_cursor: Some(lists::cursor(&last)) });
+                more = true;
+                break;
             }
             let gone: bool = row.get(1)?;
             if !gone && access::allowed(cx.db, &by, &key, Right::Read)? {
@@ -163,10 +178,15 @@ impl Query for List {
                     entries.push(entry);
                 }
             }
-            last = key;
         }
-        Ok(Page { entries, next_cursor: None })
+        let page = lists::page(entries, more, self.max_tokens, |entry| entry.key.clone())?;
+        Ok(Page { entries: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
     }
+}
+
+/// Refuses a prefix that no key can have. An empty one is that of all keys.
+pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
+    id::check_optional("prefix", Some(prefix).filter(|prefix| !prefix.is_empty()))
 }
 
 /// Input of `memory.history`.
@@ -181,6 +201,9 @@ pub struct History {
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// Versions of one key.
@@ -188,6 +211,8 @@ pub struct History {
 pub struct Versions {
     /// The versions that are kept, newest first; deletions among them.
     pub versions: Vec<Entry>,
+    /// How many of them were left out for `max_tokens`.
+    pub left_out: u64,
 }
 
 impl Query for History {
@@ -202,7 +227,8 @@ impl Query for History {
         if versions.is_empty() {
             return Err(unknown(&self.key, None));
         }
-        Ok(Versions { versions })
+        let (versions, left_out) = lists::fit(versions, self.max_tokens)?;
+        Ok(Versions { versions, left_out })
     }
 }
 

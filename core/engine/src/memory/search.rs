@@ -61,6 +61,9 @@ pub struct Search {
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the best that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// Answer of `memory.search`.
@@ -68,6 +71,8 @@ pub struct Search {
 pub struct Found {
     /// The best first.
     pub hits: Vec<Hit>,
+    /// How many of them were left out for `max_tokens`.
+    pub left_out: u64,
 }
 
 /// One key that was found.
@@ -87,6 +92,7 @@ impl Compose for Search {
         let query = fts_query("query", &self.query)?;
         let size = lists::page_size(self.limit)?;
         let prefix = self.prefix.as_deref().unwrap_or("");
+        super::queries::check_prefix(prefix)?;
         catch_up(scope.core)?;
         scope.core.storage.read(|reader| {
             let mut statement = reader.db.prepare_cached(
@@ -105,7 +111,8 @@ impl Compose for Search {
                     hits.push(Hit { entry, highlight: row.get(1)? });
                 }
             }
-            Ok(Found { hits })
+            let (hits, left_out) = lists::fit(hits, self.max_tokens)?;
+            Ok(Found { hits, left_out })
         })
     }
 }

@@ -272,7 +272,8 @@ impl Change for Acknowledge {
         cx.by.may_act_as("agent_id", &self.agent_id)?;
         tables::registered(cx.db, "agent_id", &self.agent_id)?;
         let mut message = stored(cx, &self.message_id)?;
-        if !message.is_for(&self.agent_id) {
+        let seen = tables::visible_seq(cx.db, Some(&self.agent_id), &self.message_id)?.is_some();
+        if !seen || !message.is_for(&self.agent_id) {
             let (agent_id, message_id) = (self.agent_id.clone(), message.message_id);
             return Err(MessageError::NotRecipient { agent_id, message_id }.into());
         }
@@ -281,7 +282,7 @@ impl Change for Acknowledge {
         }
         let (most, known) = (cx.config.max_items, message.acknowledged_by.len() as u64);
         if known >= most {
-            return Err(Error::limit("acknowledgements of a message", most, known + 1));
+            return Err(Error::field_limit("agent_id", "acknowledgements of a message", most, known + 1));
         }
         message.acknowledged_by.push(self.agent_id.clone());
         inbox::mark(cx, &self.agent_id, &[message.seq])?;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::events::SENT;
+use super::events::{Passing, RELAYED, SENT};
 use super::{Attachment, Audience, Importance, Message, tables};
 use crate::agents::{Agent, AgentError};
 use crate::error::{Error, Result};
@@ -12,6 +12,8 @@ use crate::id;
 use crate::json::Json;
 use crate::pipeline::command::Change;
 use crate::pipeline::decide::Decide;
+use crate::sessions;
+use crate::sessions::channels::posting::{self, Admitted, Wanted};
 
 /// The most attachments of one message.
 const MOST_ATTACHMENTS: usize = 100;
@@ -44,10 +46,11 @@ pub struct Send {
     /// Whom it is for: agent ids, one id, or `*` for all. None stands for the session, or for all.
     #[serde(default)]
     pub recipients: Option<Targets>,
-    /// The session it is of, here or outside the hub. Everyone may read what is of a session.
+    /// The session it is of, here or outside the hub. What is of a session of the hub is judged by its rules and read
+    /// by its participants; `*` then stands for them. What is of a session elsewhere, everyone may read.
     #[serde(default)]
     pub session_id: Option<String>,
-    /// The channel of that session.
+    /// The channel of that session: it must take messages of this type. What it does not keep is only handed on.
     #[serde(default)]
     pub channel: Option<String>,
     /// What is said: any text that is not empty, at most 256 KiB.
@@ -224,7 +227,8 @@ impl Change for Send {
             })?),
             None => None,
         };
-        let address = self.address(cx, parent.as_ref())?;
+        let mut address = self.address(cx, parent.as_ref())?;
+        let admitted = self.admit(cx, &mut address, parent.as_ref())?;
         let recipient = match address.recipients.as_slice() {
             [one] => crate::agents::tables::profile(cx.db, one)?,
             _ => None,
@@ -234,8 +238,22 @@ impl Change for Send {
         {
             return Err(Error::already_exists("message", id).with("field", "message_id"));
         }
-        let message = self.message(cx, sender, address, recipient, parent)?;
-        cx.emit(SENT, message.place(), message.clone());
+        let proposal = parent.as_ref().filter(|parent| parent.message_type == "proposal");
+        let proposal = proposal.map(|parent| parent.message_id.clone());
+        let mut message = self.message(cx, sender, address, recipient, parent)?;
+        let Some(admitted) = admitted else {
+            cx.emit(SENT, message.place(), message.clone());
+            return Ok(message);
+        };
+        message.message_type.clone_from(&admitted.message_type);
+        posting::count(cx, &admitted, &self.sender_id)?;
+        match admitted.kept {
+            true => cx.emit(SENT, message.place(), message.clone()),
+            false => cx.emit_relaxed(RELAYED, message.place(), Passing(message.clone())),
+        };
+        if admitted.decides {
+            sessions::decisions::record_message(cx, &admitted.session, &message, proposal);
+        }
         Ok(message)
     }
 
@@ -245,6 +263,38 @@ impl Change for Send {
 }
 
 impl Send {
+    /// Has the session of the message judge it, when the hub knows it.
+    fn admit(
+        &self,
+        cx: &Decide<'_>,
+        address: &mut Address,
+        parent: Option<&Message>,
+    ) -> Result<Option<Admitted>> {
+        let Some(session_id) = &address.session_id else { return Ok(None) };
+        let message_type = self.type_or_default(parent);
+        let wanted = Wanted {
+            sender_id: &self.sender_id,
+            channel: address.channel.as_deref(),
+            message_type: &message_type,
+            recipients: &address.recipients,
+            reply_to: self.reply_to.as_deref(),
+        };
+        let Some(admitted) = posting::admit(cx, session_id, wanted)? else { return Ok(None) };
+        address.channel.clone_from(&admitted.channel);
+        if address.audience == Audience::All {
+            address.audience = Audience::Session;
+        }
+        Ok(Some(admitted))
+    }
+
+    fn type_or_default(&self, parent: Option<&Message>) -> String {
+        let by_default = match parent {
+            Some(parent) if parent.message_type == "question" => "answer",
+            _ => "text",
+        };
+        self.message_type.clone().unwrap_or_else(|| by_default.to_owned())
+    }
+
     fn message(
         &self,
         cx: &mut Decide<'_>,
@@ -254,7 +304,7 @@ impl Send {
         parent: Option<Message>,
     ) -> Result<Message> {
         let message_id = cx.id_or_new("message_id", self.message_id.as_deref())?;
-        let parent_is_question = parent.as_ref().is_some_and(|parent| parent.message_type == "question");
+        let message_type = self.type_or_default(parent.as_ref());
         let (parent_thread, parent_task) =
             parent.map_or((None, None), |parent| (Some(parent.conversation_thread_id), parent.task_id));
         let several = address.recipients.len() > 1;
@@ -267,10 +317,7 @@ impl Send {
                 .unwrap_or_else(|| message_id.clone()),
             message_id,
             reply_to: self.reply_to.clone(),
-            message_type: self
-                .message_type
-                .clone()
-                .unwrap_or_else(|| if parent_is_question { "answer".to_owned() } else { "text".to_owned() }),
+            message_type,
             content: self.content.clone(),
             importance: self.importance.unwrap_or_default(),
             ack_required: self.ack_required.unwrap_or(false),

@@ -17,6 +17,9 @@ pub const REACTED: &str = "message.reacted";
 /// One of those it is for acknowledged it; `last_change` says who.
 pub const ACKNOWLEDGED: &str = "message.acknowledged";
 
+/// A message of a channel that keeps nothing was handed on: it is in no table, and soon no longer in the log.
+pub const RELAYED: &str = "message.relayed";
+
 const ALL: [&str; 5] = [SENT, EDITED, REDACTED, REACTED, ACKNOWLEDGED];
 
 impl Body for Message {
@@ -31,6 +34,19 @@ impl Body for Message {
         } else {
             tables::update(db, self, data, stamp.seq)
         }
+    }
+}
+
+/// `message.relayed`: a message that changes no table.
+pub(crate) struct Passing(pub Message);
+
+impl Body for Passing {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        encode_json(&self.0, out)
+    }
+
+    fn apply(&self, _: &Connection, _: Stamp, _: &str) -> Result<()> {
+        Ok(())
     }
 }
 

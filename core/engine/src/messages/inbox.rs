@@ -63,7 +63,7 @@ pub struct InboxPage {
     /// How many are unread in all; counted up to 1,000 past the page.
     pub unread: u64,
     /// How many of the page were left out for `max_tokens`. They stay as they are, read or unread.
-    pub omitted: u64,
+    pub left_out: u64,
 }
 
 impl Compose for Inbox {
@@ -145,18 +145,21 @@ impl Inbox {
 /// The newest that fit, unread before read, in the order of an inbox.
 fn page(max_tokens: Option<u64>, unread: &[String], read: &[String], count: u64) -> Result<InboxPage> {
     let mut budget = Budget::new(max_tokens)?;
-    let fit = unread.iter().rev().take_while(|body| budget.take(body.len())).count();
-    let unread_fit = unread.iter().skip(unread.len() - fit).map(|body| (body, false));
-    let read_fit = read
-        .iter()
-        .take_while(|body| fit == unread.len() && budget.take(body.len()))
-        .map(|body| (body, true));
-    let messages = unread_fit
-        .chain(read_fit)
+    let mut fitting = 0;
+    for body in unread.iter().rev().chain(read) {
+        if !budget.take(body.len())? {
+            break;
+        }
+        fitting += 1;
+    }
+    let newest_unread = unread.iter().skip(unread.len().saturating_sub(fitting)).map(|body| (body, false));
+    let newest_read = read.iter().take(fitting.saturating_sub(unread.len())).map(|body| (body, true));
+    let messages = newest_unread
+        .chain(newest_read)
         .map(|(body, read)| Ok(Message { read: Some(read), ..tables::read(body)? }))
         .collect::<Result<Vec<_>>>()?;
-    let omitted = (unread.len() + read.len() - messages.len()) as u64;
-    Ok(InboxPage { messages, unread: count, omitted })
+    let left_out = (unread.len() + read.len() - messages.len()) as u64;
+    Ok(InboxPage { messages, unread: count, left_out })
 }
 
 /// Where an inbox begins, and up to where nothing in it is unread.

@@ -91,7 +91,7 @@ pub struct MessagePage {
     /// The messages, newest first.
     pub messages: Vec<Message>,
     /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
-    pub omitted: u64,
+    pub left_out: u64,
     /// Give this as `cursor` for the next page; null at the end.
     pub next_cursor: Option<String>,
 }
@@ -131,16 +131,16 @@ pub(crate) fn newest(
 ) -> Result<MessagePage> {
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
-    let mut page = MessagePage { messages: Vec::new(), omitted: 0, next_cursor: None };
+    let mut page = MessagePage { messages: Vec::new(), left_out: 0, next_cursor: None };
     let mut seen = 0;
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
         let more = seen == size;
-        if !more && page.omitted == 0 && budget.take(body.len()) {
+        if !more && page.left_out == 0 && budget.take(body.len())? {
             page.messages.push(tables::read(body)?);
         } else {
-            page.omitted += u64::from(!more);
+            page.left_out += u64::from(!more);
             page.next_cursor.get_or_insert_with(|| lists::cursor(&(seq + 1).to_string()));
         }
         seen += 1;

@@ -117,7 +117,7 @@ pub struct Found {
     /// The best first.
     pub hits: Vec<Hit>,
     /// How many of them were left out for `max_tokens`.
-    pub omitted: u64,
+    pub left_out: u64,
 }
 
 /// One message that was found.
@@ -150,13 +150,13 @@ impl Compose for Search {
         scope.core.storage.read(|reader| {
             let mut statement = reader.db.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(&clause.values))?;
-            let mut found = Found { hits: Vec::new(), omitted: 0 };
+            let mut found = Found { hits: Vec::new(), left_out: 0 };
             while let Some(row) = rows.next()? {
                 let body = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-                if found.omitted == 0 && budget.take(body.len()) {
+                if found.left_out == 0 && budget.take(body.len())? {
                     found.hits.push(Hit { message: tables::read(body)?, highlight: row.get(1)? });
                 } else {
-                    found.omitted += 1;
+                    found.left_out += 1;
                 }
             }
             Ok(found)

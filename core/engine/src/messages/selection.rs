@@ -2,8 +2,8 @@
 
 use rusqlite::types::Value;
 
-use super::Importance;
 use super::access::VISIBLE;
+use super::{Importance, tables};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::id;
@@ -48,10 +48,12 @@ impl Selection<'_> {
 
     /// The places where such a message must be found, the narrowest first.
     fn audiences(&self) -> Vec<String> {
-        [("task", self.task_id), ("session", self.session_id), ("agent", self.recipient_id)]
-            .into_iter()
-            .filter_map(|(kind, id)| id.map(|id| format!("{kind}:{id}")))
-            .collect()
+        let of = |kind: &str, id: Option<&str>| id.map(|id| format!("{kind}:{id}"));
+        let session = match (self.session_id, self.channel) {
+            (Some(session_id), Some(channel)) => Some(tables::channel_audience(session_id, channel)),
+            (session_id, _) => of("session", session_id),
+        };
+        [of("task", self.task_id), session, of("agent", self.recipient_id)].into_iter().flatten().collect()
     }
 
     fn columns(&self, viewer: Option<&str>) -> Clause {
@@ -65,7 +67,7 @@ impl Selection<'_> {
             ("m.type = ?", self.message_type.map(text)),
             ("m.time >= ?", self.since.map(time)),
             ("m.time < ?", self.until.map(time)),
-            ("m.body ->> '$.channel' = ?", self.channel.map(text)),
+            ("m.body ->> '$.channel' = ?", self.channel.filter(|_| self.session_id.is_none()).map(text)),
             ("m.body ->> '$.importance' = ?", self.importance.map(|importance| text(importance.as_str()))),
         ] {
             if let Some(value) = value {
@@ -86,7 +88,7 @@ impl Selection<'_> {
 
     /// The statement that finds such messages by the narrowest index: that of a thread, of a delivery, or their age.
     /// Its columns are `seq` and body.
-    fn statement(&self, viewer: Option<&str>, before: Option<u64>, order: &str) -> (String, Clause) {
+    fn statement(&self, viewer: Option<&str>, bound: Option<(&str, u64)>, order: &str) -> (String, Clause) {
         let mut clause = self.columns(viewer);
         let mut audiences = self.audiences().into_iter();
         let leading = if self.thread_id.is_some() { None } else { audiences.next() };
@@ -100,8 +102,8 @@ impl Selection<'_> {
         for audience in audiences {
             clause.in_audience(audience);
         }
-        if let Some(before) = before {
-            clause.and(&format!("{seq} < ?"), Value::Integer(i64::try_from(before).unwrap_or(i64::MAX)));
+        if let Some((side, bound)) = bound {
+            clause.and(&format!("{seq} {side} ?"), Value::Integer(i64::try_from(bound).unwrap_or(i64::MAX)));
         }
         let sql = format!("SELECT m.seq, m.body FROM {source} WHERE {} ORDER BY {seq} {order}", clause.sql());
         (sql, clause)
@@ -114,7 +116,15 @@ impl Selection<'_> {
         before: Option<u64>,
         size: usize,
     ) -> (String, Vec<Value>) {
-        let (sql, mut clause) = self.statement(viewer, before, "DESC");
+        let (sql, mut clause) = self.statement(viewer, before.map(|before| ("<", before)), "DESC");
+        let limit = clause.value(Value::Integer(size as i64 + 1));
+        (format!("{sql} LIMIT {limit}"), clause.values)
+    }
+
+    /// The statement that finds `seq` and body of such messages after a `seq`, oldest first, and one more than `size` of
+    /// them, whoever may see them.
+    pub fn after(&self, after: u64, size: usize) -> (String, Vec<Value>) {
+        let (sql, mut clause) = self.statement(None, Some((">", after)), "ASC");
         let limit = clause.value(Value::Integer(size as i64 + 1));
         (format!("{sql} LIMIT {limit}"), clause.values)
     }

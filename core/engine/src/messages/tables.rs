@@ -10,8 +10,12 @@ use crate::id;
 
 /// Adds a message.
 pub(crate) fn insert(db: &Connection, message: &Message, data: &str, changed: u64) -> Result<()> {
-    let open = message.audience != Audience::Agents || message.session_id.is_some();
-    db.prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(
+    let open = match (message.audience, &message.session_id) {
+        (Audience::All, _) => 2,
+        (_, Some(_)) => 1,
+        (_, None) => 0,
+    };
+    db.prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?.execute(
         params![
             message.seq as i64,
             message.message_id,
@@ -20,6 +24,7 @@ pub(crate) fn insert(db: &Connection, message: &Message, data: &str, changed: u6
             message.message_type,
             message.timestamp.millis(),
             open,
+            message.session_id,
             data,
             changed as i64,
         ],
@@ -27,7 +32,12 @@ pub(crate) fn insert(db: &Connection, message: &Message, data: &str, changed: u6
     Ok(())
 }
 
-/// Says where a new message is found: one row for all, or for each agent it is for, its session and its task.
+/// Where messages of a channel are found. A name holds no tab.
+pub(crate) fn channel_audience(session_id: &str, channel: &str) -> String {
+    format!("channel:{session_id}\t{channel}")
+}
+
+/// Says where a new message is found: one row for all, or for each agent it is for, its session, channel and task.
 pub(crate) fn deliver(db: &Connection, message: &Message) -> Result<()> {
     let mut insert = db.prepare_cached("INSERT INTO delivery VALUES (?1, ?2)")?;
     let mut deliver = |audience: &str| insert.execute(params![audience, message.seq as i64]);
@@ -39,6 +49,9 @@ pub(crate) fn deliver(db: &Connection, message: &Message) -> Result<()> {
     }
     if let Some(session_id) = &message.session_id {
         deliver(&format!("session:{session_id}"))?;
+        if let Some(channel) = &message.channel {
+            deliver(&channel_audience(session_id, channel))?;
+        }
     }
     if let Some(task_id) = &message.task_id {
         deliver(&format!("task:{task_id}"))?;

@@ -52,7 +52,7 @@ pub struct ThreadPage {
     /// How many messages it has.
     pub message_count: u64,
     /// How many older ones were left out, for `limit` or `max_tokens`; `next_cursor` goes on with them.
-    pub omitted: u64,
+    pub left_out: u64,
     /// Give this as `cursor` for older messages; null at the start of the thread.
     pub next_cursor: Option<String>,
 }
@@ -89,7 +89,7 @@ impl Query for GetThread {
         page.messages.reverse();
         Ok(ThreadPage {
             thread_id: self.thread_id.clone(),
-            omitted: older - page.messages.len() as u64,
+            left_out: older - page.messages.len() as u64,
             messages: page.messages,
             message_count,
             next_cursor: page.next_cursor,

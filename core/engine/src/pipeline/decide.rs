@@ -41,7 +41,14 @@ impl Decide<'_> {
     /// Proposes an event; answers the `seq` that it will have.
     pub fn emit(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
         let seq = self.upcoming_seq();
-        self.drafts.push(Draft { kind, place, body: Box::new(body) });
+        self.drafts.push(Draft { kind, place, body: Box::new(body), relaxed: false });
+        seq
+    }
+
+    /// Proposes an event that is kept for minutes only, whatever the class of the operation.
+    pub fn emit_relaxed(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
+        let seq = self.upcoming_seq();
+        self.drafts.push(Draft { kind, place, body: Box::new(body), relaxed: true });
         seq
     }
 

@@ -122,7 +122,7 @@ impl<'a> Round<'a> {
                 _ => Ok(Step::Done(Err(error))),
             };
         }
-        if job.class == Class::Shared && !self.durable && !drafts.is_empty() {
+        if job.class == Class::Shared && !self.durable && drafts.iter().any(|draft| !draft.relaxed) {
             return Ok(Step::NeedsDurable);
         }
         if !drafts.is_empty() {
@@ -164,7 +164,7 @@ impl<'a> Round<'a> {
         let data = std::str::from_utf8(self.scratch)
             .map_err(|_| Error::internal("an event was written as something other than UTF-8"))?;
         let entry = Entry { stamp, kind: draft.kind, principal, place: &draft.place, data };
-        let relaxed = job.class == Class::Relaxed;
+        let relaxed = draft.relaxed || job.class == Class::Relaxed;
         if relaxed {
             self.log.append_pulse(&entry)?;
         } else {

@@ -84,13 +84,15 @@ CREATE TABLE message (
   thread_id   TEXT NOT NULL,
   type        TEXT NOT NULL,
   time        INTEGER NOT NULL,
-  open        INTEGER NOT NULL,     -- 1: everyone may see it, for it is for all or of a session
+  open        INTEGER NOT NULL,     -- 2: for all; 1: of a session; 0: for those it names
+  session_id  TEXT,
   body        TEXT NOT NULL,
   changed     INTEGER NOT NULL      -- seq of the event that last changed it
 ) STRICT;
 CREATE INDEX message_thread ON message (thread_id, seq);
 
--- Where a message is found: `*` or `agent:<id>` for whom it is, `session:<id>` and `task:<id>` for what it is of.
+-- Where a message is found: `*` or `agent:<id>` for whom it is, `session:<id>`, `channel:<session>\t<name>` and
+-- `task:<id>` for what it is of.
 CREATE TABLE delivery (
   audience    TEXT NOT NULL,
   seq         INTEGER NOT NULL,
@@ -136,7 +138,8 @@ CREATE TABLE feed (
   type        TEXT NOT NULL,
   session_id  TEXT,
   task_id     TEXT,
-  key         TEXT,                 -- a memory key: seen only by who may read it
+  key         TEXT,                 -- the event's subject: a memory key
+  everyone    INTEGER NOT NULL,     -- 1 when the event is for all
   took_ms     INTEGER,
   body        TEXT                  -- null for what was recorded: that is in `activity`
 ) STRICT;
@@ -160,6 +163,69 @@ CREATE TABLE feed_upto (
 ) STRICT;
 INSERT INTO feed_upto VALUES (1, 0);
 
+CREATE TABLE session (
+  session_id  TEXT PRIMARY KEY,
+  n           INTEGER NOT NULL,     -- seq of the event that started it: its age
+  state       TEXT NOT NULL,
+  open        INTEGER NOT NULL,     -- 1: active, and whoever wants may join
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_age ON session (n);
+CREATE INDEX session_active ON session (n) WHERE state = 'active';
+
+-- Who is in a session; `joined = 0` for those who were only invited. Written anew with each event of the session.
+CREATE TABLE member (
+  session_id  TEXT NOT NULL,
+  agent_id    TEXT NOT NULL,
+  joined      INTEGER NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (session_id, agent_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE channel (
+  session_id  TEXT NOT NULL,
+  channel     TEXT NOT NULL,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (session_id, channel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decision (
+  session_id  TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  decision_id TEXT NOT NULL,
+  body        TEXT NOT NULL,
+  PRIMARY KEY (session_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The newest shared state of each session; what older versions changed is in the log, linked by `previous_seq`.
+CREATE TABLE session_state (
+  session_id  TEXT PRIMARY KEY,
+  version     INTEGER NOT NULL,
+  body        TEXT NOT NULL,
+  seq         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Clients that are connected to a session while their process beats. Outside the fold.
+CREATE TABLE client (
+  session_id  TEXT NOT NULL,
+  client_id   TEXT NOT NULL,
+  agent_id    TEXT,
+  holder      TEXT NOT NULL,
+  token       INTEGER NOT NULL,
+  PRIMARY KEY (session_id, client_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX client_holder ON client (holder);
+
+-- When a participant posted within the span of a rate: eight bytes each, milliseconds. Outside the fold.
+CREATE TABLE session_rate (
+  session_id  TEXT NOT NULL,
+  agent_id    TEXT NOT NULL,
+  times       BLOB NOT NULL,
+  PRIMARY KEY (session_id, agent_id)
+) STRICT, WITHOUT ROWID;
+
 -- Distinct sets of required capabilities: a claim looks at the sets its agent satisfies.
 CREATE TABLE reqset (
   reqset      INTEGER PRIMARY KEY,
@@ -172,14 +238,15 @@ CREATE TABLE task (
   status      TEXT NOT NULL,
   open        INTEGER NOT NULL,     -- 1: whoever is capable may claim it; 2: only its assignee may; 0: nobody
   reqset      INTEGER NOT NULL,
-  priority    INTEGER NOT NULL,
+  priority    INTEGER NOT NULL,     -- and one more for each time that it was raised
   due         INTEGER NOT NULL,     -- milliseconds; the largest integer when there is none
   assignee    TEXT,                 -- who holds it or for whom it is reserved
   session_id  TEXT,
   parent_id   TEXT,
-  wake_at     INTEGER,              -- when a task in back-off becomes open again
+  wake_at     INTEGER,              -- when a back-off ends, or the due date passes
   took_ms     INTEGER,              -- from claim to completion
   token       INTEGER NOT NULL,
+  auto        INTEGER NOT NULL,     -- 1: waits for the engine to choose its agent
   body        TEXT NOT NULL,
   seq         INTEGER NOT NULL,
   -- A held task is leased while a counter moves: its own, its agent's or its agent's holder's. Outside the fold.
@@ -192,6 +259,7 @@ CREATE INDEX task_status ON task (status, n);
 CREATE INDEX task_agent ON task (assignee, status) WHERE assignee IS NOT NULL;
 CREATE INDEX task_parent ON task (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_session ON task (session_id, n) WHERE session_id IS NOT NULL;
+CREATE INDEX task_auto ON task (n) WHERE auto = 1;
 CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
 
 CREATE TABLE dep (

@@ -161,6 +161,7 @@ impl Claimer {
         task.lease_seconds = Some(self.lease_seconds);
         task.attempts += 1;
         task.retry_at = None;
+        task.assignment = None;
         task.claimed_at = Some(cx.now);
         task.updated_at = cx.now;
         task.step(cx.now, "claimed", None);

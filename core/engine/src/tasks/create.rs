@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::assign::AUTO;
 use super::changes::Changes;
+use super::choice::Roster;
 use super::events::CREATED;
 use super::queries::Tasks;
 use super::{OnDependencyFailure, Task, TaskError, TaskStatus, tables};
@@ -52,7 +54,7 @@ pub struct Create {
     /// The session it belongs to.
     #[serde(default)]
     pub session_id: Option<String>,
-    /// The agent it is reserved for.
+    /// The agent it is reserved for; `auto` lets the engine choose, now or as soon as someone can take it.
     #[serde(default)]
     pub assign_to: Option<String>,
     /// Whatever its agent must know: a JSON object, at most 64 KiB.
@@ -80,6 +82,7 @@ impl Change for Create {
     type Output = Task;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Task> {
+        check_creator(cx, &self.creator_id)?;
         let draft = Draft { creator_id: &self.creator_id, task: self.fields() };
         let mut made = create(cx, &[draft], "")?;
         made.pop().ok_or_else(|| Error::internal("a task was not made"))
@@ -144,7 +147,7 @@ pub struct NewTask {
     /// The session it belongs to.
     #[serde(default)]
     pub session_id: Option<String>,
-    /// The agent it is reserved for.
+    /// The agent it is reserved for; `auto` lets the engine choose, now or as soon as someone can take it.
     #[serde(default)]
     pub assign_to: Option<String>,
     /// Whatever its agent must know: a JSON object, at most 64 KiB.
@@ -175,6 +178,7 @@ impl Change for CreateMany {
     type Output = Tasks;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Tasks> {
+        check_creator(cx, &self.creator_id)?;
         cx.check_count("tasks", self.tasks.len())?;
         let drafts: Vec<Draft<'_>> = self
             .tasks
@@ -215,6 +219,11 @@ fn create(cx: &mut Decide<'_>, drafts: &[Draft<'_>], list: &str) -> Result<Vec<T
 }
 
 fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>) -> Result<Vec<Task>> {
+    let mut roster = Roster::default();
+    for task in tasks.iter_mut().filter(|task| task.waits_for_choice()) {
+        let chosen = roster.choose(cx.db, cx.now, task, &|_| false)?;
+        task.reserve(chosen);
+    }
     if tasks.iter().all(|task| task.depends_on.is_empty()) {
         for task in &mut tasks {
             task.created_seq = cx.upcoming_seq();
@@ -238,8 +247,6 @@ fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>) -> Result<Vec<Task>> {
 impl Draft<'_> {
     fn check(&self, cx: &mut Decide<'_>) -> Result<Task> {
         let new = &self.task;
-        id::check_name("creator_id", self.creator_id)?;
-        cx.by.may_act_as("creator_id", self.creator_id)?;
         check_title(&new.title)?;
         if let Some(description) = &new.description {
             cx.check_text("description", description)?;
@@ -253,19 +260,12 @@ impl Draft<'_> {
         if let Some(seconds) = new.estimated_duration {
             cx.check_seconds("estimated_duration", seconds, 0.0)?;
         }
-        if let Some(agent_id) = &new.assign_to {
+        let auto_assign = new.assign_to.as_deref() == Some(AUTO);
+        let reserved_for = new.assign_to.as_ref().filter(|_| !auto_assign);
+        if let Some(agent_id) = reserved_for {
             check_agent(cx, "assign_to", agent_id)?;
         }
-        let task_id = match &new.task_id {
-            Some(_) => {
-                let given = cx.id_or_new("task_id", new.task_id.as_deref())?;
-                if tables::status(cx.db, &given)?.is_some() {
-                    return Err(Error::already_exists("task", &given).with("field", "task_id"));
-                }
-                given
-            }
-            None => cx.id_or_new("task_id", None)?,
-        };
+        let task_id = new.id(cx)?;
         let blocked = !new.depends_on.is_empty();
         Ok(Task {
             task_id,
@@ -274,7 +274,9 @@ impl Draft<'_> {
             description: new.description.clone(),
             status: if blocked { TaskStatus::Blocked } else { TaskStatus::Ready },
             priority: check_priority(new.priority)?,
+            raised: 0,
             due_date: new.due_date,
+            overdue: false,
             requires: check_requires(cx, &new.requires)?,
             depends_on: check_depends_on(cx, &new.depends_on)?,
             on_dependency_failure: new.on_dependency_failure.unwrap_or_default(),
@@ -283,7 +285,9 @@ impl Draft<'_> {
             creator_id: self.creator_id.to_owned(),
             requirements: new.requirements.clone().unwrap_or_default(),
             estimated_duration: new.estimated_duration,
-            agent_id: new.assign_to.clone(),
+            agent_id: reserved_for.cloned(),
+            auto_assign,
+            assignment: None,
             token: 0,
             lease_seconds: None,
             attempts: 0,
@@ -302,6 +306,22 @@ impl Draft<'_> {
             claimed_at: None,
             ended_at: None,
         })
+    }
+}
+
+fn check_creator(cx: &Decide<'_>, creator_id: &str) -> Result<()> {
+    id::check_name("creator_id", creator_id)?;
+    cx.by.may_act_as("creator_id", creator_id)
+}
+
+impl NewTask {
+    /// Its id: a new one, or the one that was given, if no task has it.
+    fn id(&self, cx: &mut Decide<'_>) -> Result<String> {
+        let id = cx.id_or_new("task_id", self.task_id.as_deref())?;
+        if self.task_id.is_some() && tables::status(cx.db, &id)?.is_some() {
+            return Err(Error::already_exists("task", &id).with("field", "task_id"));
+        }
+        Ok(id)
     }
 }
 
@@ -343,14 +363,6 @@ pub(crate) fn check_depends_on(cx: &Decide<'_>, depends_on: &[String]) -> Result
 /// Refuses an agent that is not registered.
 pub(crate) fn check_agent(cx: &Decide<'_>, field: &str, agent_id: &str) -> Result<()> {
     id::check_name(field, agent_id)?;
-    if agent_id == "auto" {
-        return Err(Error::invalid(
-            field,
-            agent_id,
-            "must be an agent: the engine does not choose one by itself",
-        )
-        .hint("leave it out: whoever is capable claims the task"));
-    }
     if !crate::agents::tables::exists(cx.db, agent_id)? {
         return Err(Error::from(AgentError::Unknown(agent_id.to_owned())).with("field", field));
     }

@@ -28,15 +28,22 @@ pub const LAPSED: &str = "task.lapsed";
 pub const CANCELLED: &str = "task.cancelled";
 /// A task was reserved for an agent.
 pub const ASSIGNED: &str = "task.assigned";
+/// A reservation ended, for its agent is offline: whoever is capable may claim the task.
+pub const UNASSIGNED: &str = "task.unassigned";
+/// An open task has waited so long that it counts as of higher priority.
+pub const RAISED: &str = "task.raised";
+/// A task's due date has passed, and it has not ended. Said once for each due date.
+pub const OVERDUE: &str = "task.overdue";
 /// What a task asks for changed.
 pub const UPDATED: &str = "task.updated";
 
 /// Kinds after which a task may be there to claim.
-pub(crate) const OPENING: [&str; 7] = [CREATED, READY, RETRYING, RELEASED, LAPSED, ASSIGNED, UPDATED];
+pub(crate) const OPENING: [&str; 8] =
+    [CREATED, READY, RETRYING, RELEASED, LAPSED, ASSIGNED, UNASSIGNED, UPDATED];
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 15] = [
     CREATED, READY, CLAIMED, PROGRESSED, COMPLETED, FAILED, RETRYING, RELEASED, LAPSED, CANCELLED, ASSIGNED,
-    UPDATED,
+    UNASSIGNED, RAISED, OVERDUE, UPDATED,
 ];
 
 /// A task after what its kind says.
@@ -58,7 +65,7 @@ impl Body for Changed {
 
 /// Whether an event of this kind may change what a task asks for.
 pub(crate) fn changes_shape(kind: &str) -> bool {
-    kind == CREATED || kind == UPDATED
+    kind == CREATED || kind == UPDATED || kind == RAISED
 }
 
 /// Reads an event of this noun back from the log; `None` for a kind that is not known.

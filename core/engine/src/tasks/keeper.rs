@@ -5,8 +5,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::assign::AssignWaiting;
 use super::events::LAPSED;
 use super::manage::Wake;
+use super::{ageing, reserved};
 use super::{tables, work};
 use crate::core::Core;
 use crate::error::Result;
@@ -25,6 +27,30 @@ pub(crate) fn wake_due(core: &Core) -> Result<Duration> {
     }
     let now = core.seams.clock.wall();
     Ok(next.map_or(Duration::from_secs(3_600), |at| Duration::from_secs_f64(at.seconds_since(now).max(0.0))))
+}
+
+/// How many tasks that wait for the engine's choice are looked at in one go.
+const CHOSEN_AT_ONCE: usize = 50;
+
+/// Assigns what waits for the engine's choice; answers the row after which to look the next time.
+pub(crate) fn assign_waiting(core: &Core, after: i64) -> Result<i64> {
+    if !core.storage.read(|reader| reserved::any_waiting_for_choice(reader.db))? {
+        return Ok(0);
+    }
+    let look = AssignWaiting { after, count: CHOSEN_AT_ONCE };
+    system(core, "task.assign_waiting", Class::Durable, look)
+}
+
+/// Raises open tasks that have waited long.
+pub(crate) fn raise_waiting(core: &Core) -> Result<()> {
+    let seconds = core.config.ageing_seconds;
+    if seconds == 0.0 {
+        return Ok(());
+    }
+    for raise in core.storage.read(|reader| ageing::waiting_long(reader.db, reader.now, seconds))? {
+        system(core, "task.raise", Class::Durable, raise)?;
+    }
+    Ok(())
 }
 
 /// Ends a lease that stood still for its whole time, if it still does.

@@ -1,13 +1,11 @@
-//! Steering tasks from outside: cancel, assign, update.
+//! Steering tasks from outside: cancel, update.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::changes::{self, Changes};
-use super::create::{
-    check_agent, check_depends_on, check_priority, check_requires, check_title, find_circle,
-};
-use super::events::{ASSIGNED, CANCELLED, READY, UPDATED};
+use super::create::{check_depends_on, check_priority, check_requires, check_title, find_circle};
+use super::events::{CANCELLED, OVERDUE, READY, UPDATED};
 use super::queries::Tasks;
 use super::work::require_say;
 use super::{Task, TaskError, TaskStatus, tables};
@@ -53,8 +51,15 @@ impl Change for Cancel {
         let mut order = Vec::new();
         let mut waiting = vec![self.task_id.clone()];
         while let Some(id) = waiting.pop() {
-            let mut task = changes.get(cx, &id)?;
+            let task = changes.get(cx, &id)?;
             waiting.extend(tables::children(cx.db, &id)?);
+            if !task.status.is_final() {
+                order.push(id);
+            }
+        }
+        // Parts end before their whole: whoever follows it hears of them.
+        for id in order.iter().rev() {
+            let mut task = changes.get(cx, id)?;
             if task.status.is_final() {
                 continue;
             }
@@ -62,7 +67,6 @@ impl Change for Cancel {
             task.status = TaskStatus::Cancelled;
             task.estimated_completion = None;
             changes.end(cx, CANCELLED, task)?;
-            order.push(id);
         }
         let mut newest = changes.emit(cx);
         Ok(Tasks { tasks: order.iter().filter_map(|id| newest.remove(id)).collect(), next_cursor: None })
@@ -73,50 +77,8 @@ impl Change for Cancel {
     }
 }
 
-/// Input of `task.assign`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Assign {
-    /// The task; must be blocked or ready.
-    pub task_id: String,
-    /// The agent it is to be reserved for; null takes a reservation away.
-    #[serde(default)]
-    pub agent_id: Option<String>,
-    /// A repeated call with this key gets the first one's answer.
-    #[serde(default)]
-    pub idempotency_key: Option<String>,
-}
-
-impl Change for Assign {
-    type Output = Task;
-
-    fn decide(&self, cx: &mut Decide<'_>) -> Result<Task> {
-        let mut task = changeable(cx, &self.task_id, "assigned")?;
-        if let Some(agent_id) = &self.agent_id {
-            check_agent(cx, "agent_id", agent_id)?;
-            let agent = crate::agents::tables::profile(cx.db, agent_id)?;
-            let can =
-                |word: &String| agent.as_ref().is_some_and(|agent| agent.capabilities.contains_key(word));
-            let missing: Vec<String> = task.requires.iter().filter(|word| !can(word)).cloned().collect();
-            if !missing.is_empty() {
-                let (agent_id, task_id) = (agent_id.clone(), task.task_id);
-                return Err(TaskError::NotCapable { agent_id, task_id, missing }.into());
-            }
-        }
-        task.agent_id.clone_from(&self.agent_id);
-        task.step(cx.now, "assigned", None);
-        task.updated_at = cx.now;
-        changes::emit(cx, ASSIGNED, task.clone());
-        Ok(task)
-    }
-
-    fn idempotency_key(&self) -> Option<&str> {
-        self.idempotency_key.as_deref()
-    }
-}
-
 /// A task that nobody holds, and over which who asks has a say.
-fn changeable(cx: &Decide<'_>, task_id: &str, verb: &'static str) -> Result<Task> {
+pub(crate) fn changeable(cx: &Decide<'_>, task_id: &str, verb: &'static str) -> Result<Task> {
     id::check_name("task_id", task_id)?;
     let task = tables::get(cx.db, task_id)?.ok_or_else(|| TaskError::Unknown(task_id.to_owned()))?;
     require_say(cx.by, &task)?;
@@ -235,6 +197,7 @@ impl Update {
         }
         if self.priority.is_some() {
             task.priority = check_priority(self.priority)?;
+            task.raised = 0;
         }
         if let Some(requires) = &self.requires {
             task.requires = check_requires(cx, requires)?;
@@ -250,7 +213,10 @@ impl Update {
             task.max_attempts = attempts;
         }
         self.description.lay_over(&mut task.description);
-        self.due_date.lay_over(&mut task.due_date);
+        if self.due_date != Given::Kept {
+            self.due_date.lay_over(&mut task.due_date);
+            task.overdue = false;
+        }
         self.estimated_duration.lay_over(&mut task.estimated_duration);
         Ok(())
     }
@@ -273,7 +239,7 @@ impl Update {
     }
 }
 
-/// Makes a task whose back-off is over open again, if it still is. The keeper's.
+/// Makes a task whose back-off is over open again, and says that one is overdue, if it still is so. The keeper's.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Wake {
     pub task_id: String,
@@ -284,12 +250,18 @@ impl Change for Wake {
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<bool> {
         let Some(mut task) = tables::get(cx.db, &self.task_id)? else { return Ok(false) };
-        if task.retry_at.is_none_or(|at| at > cx.now) || task.status != TaskStatus::Ready {
-            return Ok(false);
+        let over = |at: Option<Time>| at.is_some_and(|at| at <= cx.now);
+        let rested = over(task.retry_at) && task.status == TaskStatus::Ready;
+        let late = over(task.due_date) && !task.overdue && !task.status.is_final();
+        task.updated_at = if rested { cx.now } else { task.updated_at };
+        if rested {
+            task.retry_at = None;
+            changes::emit(cx, READY, task.clone());
         }
-        task.retry_at = None;
-        task.updated_at = cx.now;
-        changes::emit(cx, READY, task);
-        Ok(true)
+        if late {
+            task.overdue = true;
+            changes::emit(cx, OVERDUE, task);
+        }
+        Ok(rested || late)
     }
 }

@@ -13,13 +13,18 @@
 //! A claim is a lease with a *fencing token*: the `seq` of the event that granted it, so a later claim always has a
 //! higher one. Whoever comes back with an older token gets `lease_lost` and changes nothing.
 
+pub mod ageing;
+pub mod assign;
 pub mod changes;
+pub mod choice;
 pub mod claim;
 pub mod create;
 pub mod events;
 pub(crate) mod keeper;
 pub mod manage;
 pub mod queries;
+pub mod rebalance;
+pub(crate) mod reserved;
 pub mod tables;
 pub mod wait;
 pub mod work;
@@ -27,10 +32,13 @@ pub mod work;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use assign::Assign;
+pub use choice::{Assignment, Candidate, Hindrance, LeftOut};
 pub use claim::{Claim, ClaimMany};
 pub use create::{Create, CreateMany, NewTask};
-pub use manage::{Assign, Cancel, Update};
-pub use queries::{Board, Get, History, List, Tasks};
+pub use manage::{Cancel, Update};
+pub use queries::{Board, Get, History, List, TaskPage, Tasks};
+pub use rebalance::{Rebalance, Rebalanced};
 pub use tables::TaskGlance;
 pub use wait::Wait;
 pub use work::{Complete, CompleteMany, Completed, Fail, Log, Progress, Release, Renew};
@@ -124,7 +132,7 @@ pub struct LogLine {
 pub struct Step {
     /// When.
     pub at: Time,
-    /// `assigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`.
+    /// `assigned`, `unassigned`, `claimed`, `released`, `lapsed`, `failed`, `completed` or `cancelled`.
     pub what: String,
     /// The agent that held it, or for whom it was reserved.
     pub agent_id: Option<String>,
@@ -155,9 +163,15 @@ pub struct Task {
     pub status: TaskStatus,
     /// 0 to 9, higher first.
     pub priority: u8,
+    /// By how much its priority counts as higher, for it has waited long; up to one above all priorities.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub raised: u8,
     /// When it should be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_date: Option<Time>,
+    /// Whether its due date passed before it ended, and that was said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
     /// Capabilities that its agent must have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
@@ -183,6 +197,12 @@ pub struct Task {
     /// Who holds it, or for whom it is reserved; who held it last once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
+    /// Whether the engine chooses its agent (`auto`), anew whenever that agent is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto_assign: bool,
+    /// Whom the engine chose and why, until it is claimed; the history keeps the sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<Assignment>,
     /// The fencing token of the newest claim; 0 before the first.
     pub token: u64,
     /// Seconds that the lease lasts without a sign of life.
@@ -228,6 +248,10 @@ pub struct Task {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+}
+
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 impl Task {
@@ -309,6 +333,14 @@ pub enum TaskError {
         /// The capabilities it lacks.
         missing: Vec<String>,
     },
+    /// The engine is to choose an agent, and nobody can take the task.
+    #[error("task {:?} cannot be assigned: {}", current.task_id, chosen.reason)]
+    Nobody {
+        /// Who was looked at.
+        chosen: Box<Assignment>,
+        /// The task as it stands.
+        current: Box<Task>,
+    },
     /// Dependencies that lead back to where they start.
     #[error("depends_on would close a circle: {}", circle.join(" → "))]
     Cycle {
@@ -340,6 +372,10 @@ impl From<TaskError> for Error {
                 .hint("give the token of the claim, or override as an operator"),
             TaskError::NotYours { task_id, .. } => Error::not_allowed(message).with("task_id", task_id),
             TaskError::NotCapable { missing, .. } => Error::not_allowed(message).with("missing", missing),
+            TaskError::Nobody { chosen, current } => Error::conflict(message, current)
+                .with("field", "agent_id")
+                .with("left_out", serde_json::json!(chosen.left_out))
+                .hint("leave it open for whoever is capable, or try again when one of them is free"),
             TaskError::Cycle { circle } => Error::conflict(message, serde_json::Value::Null)
                 .with("field", "depends_on")
                 .with("circle", circle),

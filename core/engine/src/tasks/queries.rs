@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{LogLine, Step, Task, TaskError, TaskStatus, tables};
 use crate::error::Result;
 use crate::id;
-use crate::lists;
+use crate::lists::{self, Budget};
 use crate::pipeline::command::Query;
 use crate::principal::Principal;
 use crate::storage::Reader;
@@ -20,6 +20,17 @@ use crate::storage::Reader;
 pub struct Tasks {
     /// The tasks.
     pub tasks: Vec<Task>,
+    /// Give this as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A page of tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskPage {
+    /// The tasks, newest first.
+    pub tasks: Vec<Task>,
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
+    pub left_out: u64,
     /// Give this as `cursor` for the next page; null at the end.
     pub next_cursor: Option<String>,
 }
@@ -72,15 +83,18 @@ pub struct List {
     /// The `next_cursor` of the page before.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 impl Query for List {
-    type Output = Tasks;
+    type Output = TaskPage;
 
-    fn read(&self, cx: &Reader<'_>, _: &Principal) -> Result<Tasks> {
+    fn read(&self, cx: &Reader<'_>, _: &Principal) -> Result<TaskPage> {
         let size = lists::page_size(self.limit)?;
         let before = lists::seq_place(self.cursor.as_deref())?.unwrap_or(i64::MAX as u64);
-        let mut sql = String::from("SELECT n, body FROM task WHERE n < ?");
+        let mut sql = String::from("SELECT body FROM task WHERE n < ?");
         let mut values = vec![SqlValue::from(before as i64)];
         let filters = [
             ("status", "status = ?", self.status.map(|status| status.as_str().to_owned())),
@@ -109,15 +123,13 @@ impl Query for List {
         sql.push_str(" ORDER BY n DESC LIMIT ?");
         values.push(SqlValue::from(size as i64 + 1));
         let mut statement = cx.db.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(values), |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-        })?;
-        let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        let more = rows.len() > size;
-        rows.truncate(size);
-        let next_cursor = rows.last().filter(|_| more).map(|(n, _)| lists::cursor(&n.to_string()));
-        let tasks = rows.iter().map(|(_, body)| tables::read(body)).collect::<Result<_>>()?;
-        Ok(Tasks { tasks, next_cursor })
+        let rows = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+        let mut bodies = rows.collect::<rusqlite::Result<Vec<String>>>()?;
+        let more = bodies.len() > size;
+        bodies.truncate(size);
+        let tasks = bodies.iter().map(|body| tables::read(body)).collect::<Result<Vec<Task>>>()?;
+        let page = lists::page(tasks, more, self.max_tokens, |task| task.created_seq.to_string())?;
+        Ok(TaskPage { tasks: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
     }
 }
 
@@ -131,6 +143,9 @@ pub struct Board {
     /// At most this many of each column, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the newest of each column in turn, as many as fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// Tasks in columns by status.
@@ -140,6 +155,8 @@ pub struct Columns {
     pub columns: Vec<Column>,
     /// How many tasks there are in all.
     pub total: u64,
+    /// How many of the newest were left out for `max_tokens`.
+    pub left_out: u64,
 }
 
 /// One column of a board.
@@ -176,9 +193,34 @@ impl Query for Board {
             let count = counts.get(status.as_str()).copied().unwrap_or(0);
             Ok(Column { status, count, tasks: list.read(cx, by)?.tasks })
         };
-        let columns = TaskStatus::ALL.into_iter().map(column).collect::<Result<Vec<_>>>()?;
-        Ok(Columns { total: counts.values().sum(), columns })
+        let mut columns = TaskStatus::ALL.into_iter().map(column).collect::<Result<Vec<_>>>()?;
+        let left_out = fit_columns(&mut columns, self.max_tokens)?;
+        Ok(Columns { total: counts.values().sum(), columns, left_out })
     }
+}
+
+/// Cuts columns to what fits, the newest of each column in turn; answers how many tasks were left out.
+fn fit_columns(columns: &mut [Column], max_tokens: Option<u64>) -> Result<u64> {
+    let mut budget = Budget::new(max_tokens)?;
+    if max_tokens.is_none() {
+        return Ok(0);
+    }
+    let whole: usize = columns.iter().map(|column| column.tasks.len()).sum();
+    let mut kept = vec![0; columns.len()];
+    let longest = columns.iter().map(|column| column.tasks.len()).max().unwrap_or(0);
+    'fill: for row in 0..longest {
+        for (column, kept) in columns.iter().zip(&mut kept) {
+            let Some(task) = column.tasks.get(row) else { continue };
+            if !budget.take(lists::bytes(task)?)? {
+                break 'fill;
+            }
+            *kept += 1;
+        }
+    }
+    for (column, kept) in columns.iter_mut().zip(&kept) {
+        column.tasks.truncate(*kept);
+    }
+    Ok((whole - kept.iter().sum::<usize>()) as u64)
 }
 
 /// Input of `task.history`.
@@ -187,6 +229,9 @@ impl Query for Board {
 pub struct History {
     /// The task.
     pub task_id: String,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the newest steps and lines that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// Who held a task when, and what it logged.
@@ -198,6 +243,8 @@ pub struct TaskHistory {
     pub steps: Vec<Step>,
     /// The newest 100 lines of its log, oldest first.
     pub log: Vec<LogLine>,
+    /// How many older steps and lines were left out for `max_tokens`.
+    pub left_out: u64,
 }
 
 impl Query for History {
@@ -205,6 +252,35 @@ impl Query for History {
 
     fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<TaskHistory> {
         let task = Get { task_id: self.task_id.clone() }.read(cx, by)?;
-        Ok(TaskHistory { task_id: task.task_id, steps: task.history, log: task.log })
+        let (mut steps, mut log) = (task.history, task.log);
+        let left_out = fit_history(&mut steps, &mut log, self.max_tokens)?;
+        Ok(TaskHistory { task_id: task.task_id, steps, log, left_out })
     }
+}
+
+/// Takes away the oldest steps and lines until the rest fits; answers how many.
+fn fit_history(steps: &mut Vec<Step>, log: &mut Vec<LogLine>, max_tokens: Option<u64>) -> Result<u64> {
+    let mut budget = Budget::new(max_tokens)?;
+    if max_tokens.is_none() {
+        return Ok(0);
+    }
+    let (mut first_step, mut first_line) = (steps.len(), log.len());
+    loop {
+        let step = first_step.checked_sub(1).and_then(|i| steps.get(i));
+        let line = first_line.checked_sub(1).and_then(|i| log.get(i));
+        let (bytes, first) = match (step, line) {
+            (Some(step), line) if line.is_none_or(|line| line.timestamp <= step.at) => {
+                (lists::bytes(step)?, &mut first_step)
+            }
+            (_, Some(line)) => (lists::bytes(line)?, &mut first_line),
+            _ => break,
+        };
+        if !budget.take(bytes)? {
+            break;
+        }
+        *first -= 1;
+    }
+    steps.drain(..first_step);
+    log.drain(..first_line);
+    Ok((first_step + first_line) as u64)
 }

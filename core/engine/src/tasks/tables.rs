@@ -16,6 +16,8 @@ use crate::leases::Lease;
 const CLOSED: i64 = 0;
 const OPEN: i64 = 1;
 const RESERVED: i64 = 2;
+/// The standing that no priority has: whoever waited for it goes first.
+pub(crate) const ABOVE_ALL: i64 = 10;
 /// The set of a task that requires nothing.
 const NO_SET: i64 = 0;
 
@@ -27,11 +29,11 @@ pub(crate) fn put(db: &Connection, task: &Task, shape: bool, seq: u64, data: &st
     // Also the way of a task whose creation retention has taken.
     db.prepare_cached(
         "INSERT INTO task (n, task_id, status, open, reqset, priority, due, assignee, session_id, parent_id, wake_at,
-                           took_ms, token, body, seq, lease_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                           took_ms, token, body, seq, lease_ms, auto)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT (n) DO UPDATE SET status = excluded.status, open = excluded.open, reqset = excluded.reqset,
            priority = excluded.priority, due = excluded.due, assignee = excluded.assignee, wake_at = excluded.wake_at,
-           body = excluded.body, seq = excluded.seq, renewals = renewals + 1",
+           body = excluded.body, seq = excluded.seq, auto = excluded.auto, renewals = renewals + 1",
     )?
     .execute(params![
         task.created_seq as i64,
@@ -39,17 +41,18 @@ pub(crate) fn put(db: &Connection, task: &Task, shape: bool, seq: u64, data: &st
         task.status.as_str(),
         open(task),
         intern(db, &task.requires)?,
-        task.priority,
+        standing(task),
         due(task),
         task.agent_id,
         task.session_id,
         task.parent_id,
-        task.retry_at.map(Time::millis),
+        wake_at(task),
         took(task),
         task.token as i64,
         data,
         seq as i64,
         lease_ms(task),
+        task.waits_for_choice(),
     ])?;
     if shape {
         put_dependencies(db, task, seq)?;
@@ -62,19 +65,20 @@ fn moved(db: &Connection, task: &Task, seq: u64, data: &str) -> Result<bool> {
     let rows = db
         .prepare_cached(
             "UPDATE task SET status = ?2, open = ?3, assignee = ?4, wake_at = ?5, took_ms = ?6, token = ?7, body = ?8,
-             seq = ?9, lease_ms = ?10, renewals = renewals + 1 WHERE n = ?1",
+             seq = ?9, lease_ms = ?10, auto = ?11, renewals = renewals + 1 WHERE n = ?1",
         )?
         .execute(params![
             task.created_seq as i64,
             task.status.as_str(),
             open(task),
             task.agent_id,
-            task.retry_at.map(Time::millis),
+            wake_at(task),
             took(task),
             task.token as i64,
             data,
             seq as i64,
             lease_ms(task),
+            task.waits_for_choice(),
         ])?;
     Ok(rows == 1)
 }
@@ -101,8 +105,20 @@ fn open(task: &Task) -> i64 {
     }
 }
 
+/// The priority that counts: that of the task, and one more for each time that it was raised.
+fn standing(task: &Task) -> i64 {
+    i64::from(task.priority) + i64::from(task.raised)
+}
+
+/// Its due date counts until the task has been raised above all: from there on only its age does.
 fn due(task: &Task) -> i64 {
-    task.due_date.map_or(i64::MAX, Time::millis)
+    if standing(task) >= ABOVE_ALL { i64::MIN } else { task.due_date.map_or(i64::MAX, Time::millis) }
+}
+
+/// When the keeper has to look at the task: the end of its back-off, or its due date.
+fn wake_at(task: &Task) -> Option<i64> {
+    let due = task.due_date.filter(|_| !task.overdue && !task.status.is_final());
+    task.retry_at.into_iter().chain(due).map(Time::millis).min()
 }
 
 fn took(task: &Task) -> Option<i64> {

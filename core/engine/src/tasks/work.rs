@@ -147,7 +147,7 @@ impl Change for Renew {
 
 /// A line for a task's log: a text, or a text with its level.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a line of text, or an object of level and message")]
 pub enum Log {
     /// A line of level `info`.
     Line(String),
@@ -323,6 +323,8 @@ impl Change for CompleteMany {
     type Output = Tasks;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Tasks> {
+        id::check_name("agent_id", &self.agent_id)?;
+        cx.by.may_act_as("agent_id", &self.agent_id)?;
         cx.check_count("tasks", self.tasks.len())?;
         let mut seen = std::collections::HashSet::new();
         let mut changes = Changes::default();
