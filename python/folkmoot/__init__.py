@@ -28,6 +28,7 @@ from ._errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from ._hooks import Hook, Refusal, Request
 from ._hub import Hub
 from ._native import __version__
 from ._records import Event, Position, Record
@@ -56,6 +57,7 @@ __all__ = [
     "FolkmootError",
     "ForkedProcessError",
     "Gap",
+    "Hook",
     "Hub",
     "InternalError",
     "InvalidInputError",
@@ -65,7 +67,9 @@ __all__ = [
     "NotFoundError",
     "Position",
     "Record",
+    "Refusal",
     "Replay",
+    "Request",
     "StorageError",
     "Subscription",
     "UnauthenticatedError",

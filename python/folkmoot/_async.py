@@ -17,6 +17,7 @@ from . import _process
 from ._activities_async import AsyncActivities
 from ._bridge import Bridge
 from ._errors import ConflictError, ForkedProcessError, NotFoundError
+from ._hooks import Hooking
 from ._hub import _TRIES, given, here, open_native, reduced
 from ._native import Hub as NativeHub
 from ._operations_async import Memory as _Memory
@@ -28,6 +29,7 @@ from .types import Entry
 
 if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
+    from ._hooks_async import LoopDesk
 
 
 class Memory(_Memory):
@@ -96,7 +98,7 @@ class Opening:
             await self._hub.close()
 
 
-class AsyncHub(Operations):
+class AsyncHub(Hooking, Operations):
     """One process's handle on a hub, for event loops.
 
     >>> async with AsyncHub.open("team.db") as hub:
@@ -151,6 +153,7 @@ class AsyncHub(Operations):
         self._options = options
         self._process = os.getpid()
         self._bridges: dict[asyncio.AbstractEventLoop, Bridge] = {}
+        self._desks: dict[Bridge, LoopDesk] = {}
         self._bind(native, self._acting(native))
         self.memory = Memory(native, self._acting(native))
         self.activities = AsyncActivities(native, self._acting(native), self)
@@ -273,6 +276,14 @@ class AsyncHub(Operations):
         given = {name: value for name, value in fields.items() if value is not None}
         return AsyncReplay(self, lambda: self._native.replay({**given, "filter": filter}))
 
+    def _hook_desk(self) -> LoopDesk:
+        bridge = self._bridge()
+        if bridge not in self._desks:
+            from ._hooks_async import LoopDesk
+
+            self._desks[bridge] = LoopDesk(asyncio.get_running_loop(), bridge)
+        return self._desks[bridge]
+
     async def _away(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
 
@@ -294,6 +305,9 @@ class AsyncHub(Operations):
         await self._away(self._native.close)
         bridge = self._bridges.pop(asyncio.get_running_loop(), None)
         if bridge is not None:
+            desk = self._desks.pop(bridge, None)
+            if desk is not None:
+                desk.close()
             await bridge.settle()
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import _process
 from ._activities import Activities
 from ._errors import ConflictError, InvalidInputError, NotFoundError
+from ._hooks import Function, Hooking, ThreadDesk, refuse_coroutine
 from ._native import Hub as NativeHub
 from ._operations import Memory as _Memory
 from ._operations import Operations
@@ -116,7 +117,7 @@ class Memory(_Memory):
         raise ConflictError(f"{key!r} was changed by others {_TRIES} times in a row", hint="try again later")
 
 
-class Hub(Operations):
+class Hub(Hooking, Operations):
     """One process's handle on a hub, for threads. `AsyncHub` is the same for event loops.
 
     >>> with Hub.open("team.db") as hub:
@@ -161,9 +162,13 @@ class Hub(Operations):
 
     _path: str
     _options: dict[str, Any]
+    _desk: ThreadDesk | None
+    _lock: threading.Lock
 
     def _set(self, native: NativeHub) -> None:
         self._native = native
+        self._desk = None
+        self._lock = threading.Lock()
         self._bind(native, native.call)
         self.memory = Memory(native, native.call)
         self.activities = Activities(native, native.call)
@@ -295,6 +300,16 @@ class Hub(Operations):
         given = {name: value for name, value in fields.items() if value is not None}
         return Replay(self, self._native.replay({**given, "filter": filter}))
 
+    def _hook_desk(self) -> ThreadDesk:
+        with self._lock:
+            if self._desk is None:
+                self._desk = ThreadDesk(self)
+            return self._desk
+
+    def _check_hook(self, function: Function) -> None:
+        super()._check_hook(function)
+        refuse_coroutine(function)
+
     def flush(self) -> None:
         """Writes what was acknowledged from memory: presence updates."""
         self._native.flush()
@@ -310,6 +325,8 @@ class Hub(Operations):
     def close(self) -> None:
         """Closes this handle. The last one of the process takes its agents offline."""
         self._native.close()
+        if self._desk is not None:
+            self._desk.close()
 
     @property
     def closed(self) -> bool:

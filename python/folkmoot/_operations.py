@@ -2059,16 +2059,21 @@ class Threads:
         self,
         *,
         session_id: str | None = None,
+        summarizer: str | None = None,
         thread_id: str | None = None,
     ) -> t.Digest:
-        """Condenses a thread or a session into an extractive digest.
+        """Condenses a thread or a session: a digest taken out of its messages, with the summary of a
+        plugged-in summarizer.
 
         Args:
             session_id: The session.
+            summarizer: The summarizer of this process that writes it, by name; the one registered first when
+                left out.
             thread_id: The thread.
 
         Returns:
-            Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model.
+            Answer of `thread.summarize`: a digest made of the messages themselves, with the summary of a
+            summarizer if there is one.
 
         Raises:
             NotFoundError, InvalidInputError, LimitExceededError, UnavailableError, StorageError,
@@ -2077,6 +2082,8 @@ class Threads:
         given: dict[str, Any] = {}
         if session_id is not None:
             given["session_id"] = session_id
+        if summarizer is not None:
+            given["summarizer"] = summarizer
         if thread_id is not None:
             given["thread_id"] = thread_id
         return self._call("thread.summarize", given)

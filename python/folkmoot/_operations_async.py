@@ -265,10 +265,29 @@ class Presence:
             NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
             StorageError, InternalError.
         """
-        self._native.presence_update(
-            agent_id, event, tool_name, tokens, feature_id, task_id, session_id, status, location
-        )
-        return t.Updated(accepted=True)
+        if not self._native.hooked("presence.update"):
+            self._native.presence_update(
+                agent_id, event, tool_name, tokens, feature_id, task_id, session_id, status, location
+            )
+            return t.Updated(accepted=True)
+        given: dict[str, Any] = {"agent_id": agent_id}
+        if event is not None:
+            given["event"] = event
+        if feature_id is not None:
+            given["feature_id"] = feature_id
+        if location is not None:
+            given["location"] = location
+        if session_id is not None:
+            given["session_id"] = session_id
+        if status is not None:
+            given["status"] = status
+        if task_id is not None:
+            given["task_id"] = task_id
+        if tokens is not None:
+            given["tokens"] = tokens
+        if tool_name is not None:
+            given["tool_name"] = tool_name
+        return await self._call("presence.update", given)
 
     async def list(
         self,
@@ -2061,16 +2080,21 @@ class Threads:
         self,
         *,
         session_id: str | None = None,
+        summarizer: str | None = None,
         thread_id: str | None = None,
     ) -> t.Digest:
-        """Condenses a thread or a session into an extractive digest.
+        """Condenses a thread or a session: a digest taken out of its messages, with the summary of a
+        plugged-in summarizer.
 
         Args:
             session_id: The session.
+            summarizer: The summarizer of this process that writes it, by name; the one registered first when
+                left out.
             thread_id: The thread.
 
         Returns:
-            Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model.
+            Answer of `thread.summarize`: a digest made of the messages themselves, with the summary of a
+            summarizer if there is one.
 
         Raises:
             NotFoundError, InvalidInputError, LimitExceededError, UnavailableError, StorageError,
@@ -2079,6 +2103,8 @@ class Threads:
         given: dict[str, Any] = {}
         if session_id is not None:
             given["session_id"] = session_id
+        if summarizer is not None:
+            given["summarizer"] = summarizer
         if thread_id is not None:
             given["thread_id"] = thread_id
         return await self._call("thread.summarize", given)

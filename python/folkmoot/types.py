@@ -44,6 +44,7 @@ __all__ = [
     "Filter",
     "Gap",
     "HistoryPage",
+    "HookStats",
     "HubStats",
     "InboxPage",
     "Joined",
@@ -661,12 +662,12 @@ class Difference(Record):
 
 
 class Digest(Record):
-    """Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model."""
+    """Answer of `thread.summarize`: a digest made of the messages themselves, with the summary of a summarizer if there is one."""
 
     __slots__ = ()
 
     method: str
-    """Always `extractive`: what follows was taken out of the messages; nothing was rephrased."""
+    """`extractive`: all that follows was taken out of the messages, nothing was rephrased. `summarizer`: `summary` was written by a plug-in."""
 
     message_count: int
     """How many messages there are."""
@@ -687,10 +688,16 @@ class Digest(Record):
     """Up to three messages with the most reactions, the most first; redacted ones are left out."""
 
     summary: str
-    """All this in a few sentences, which say what they are."""
+    """All this in a few sentences, which say what they are; or what the summarizer wrote."""
 
     session_id: str | None
     """The session, when it is of one."""
+
+    summarizer: str | None
+    """The summarizer that wrote `summary`, or that was asked in vain."""
+
+    summarizer_error: str | None
+    """Why the summarizer wrote nothing; then the digest is extractive."""
 
     thread_id: str | None
     """The thread, when it is of one."""
@@ -855,6 +862,39 @@ class HistoryPage(Record):
     """Without `after`: how many older messages there are."""
 
 
+class HookStats(Record):
+    """How a hook of this process fares."""
+
+    __slots__ = ()
+
+    name: str
+    """Its name."""
+
+    point: Literal["before", "after", "summarizer", "collector"]
+    """Where it is called."""
+
+    pattern: str
+    """The operations or kinds it is called for."""
+
+    on_error: Literal["allow", "refuse"]
+    """What a before hook that fails does to the call."""
+
+    calls: int
+    """How often it was called."""
+
+    refused: int
+    """How often it refused."""
+
+    changed: int
+    """How often it changed the input."""
+
+    failed: int
+    """How often it failed, with the calls that were given up among them."""
+
+    timed_out: int
+    """How often it was given up, for its time was over."""
+
+
 class HubStats(Record):
     """How much of everything there is."""
 
@@ -877,6 +917,9 @@ class HubStats(Record):
 
     events: dict[str, int]
     """Durable events in the log, by kind."""
+
+    hooks: list[HookStats]
+    """The hooks of the process that was asked, by name."""
 
     last_event_at: str | None
     """The time of the newest durable event."""
@@ -2290,6 +2333,8 @@ Digest._shape = {
     "most_reacted": [Message],
     "summary": None,
     "session_id": None,
+    "summarizer": None,
+    "summarizer_error": None,
     "thread_id": None,
 }
 Disconnected._shape = {
@@ -2345,6 +2390,17 @@ HistoryPage._shape = {
     "at_end": None,
     "omitted": None,
 }
+HookStats._shape = {
+    "name": None,
+    "point": None,
+    "pattern": None,
+    "on_error": None,
+    "calls": None,
+    "refused": None,
+    "changed": None,
+    "failed": None,
+    "timed_out": None,
+}
 HubStats._shape = {
     "agents": None,
     "tasks": None,
@@ -2352,6 +2408,7 @@ HubStats._shape = {
     "messages": None,
     "memory_keys": None,
     "events": None,
+    "hooks": [HookStats],
     "last_event_at": None,
 }
 InboxPage._shape = {

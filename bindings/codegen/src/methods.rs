@@ -151,12 +151,20 @@ fn body(required: &[&Field], optional: &[&Field], operation: &str, way: Way) -> 
 /// The calls that have a native function of their own.
 fn direct(row: &Row, way: Way) -> Option<String> {
     match (row.operation.name, way) {
-        ("presence.update", _) => Some(
-            "        self._native.presence_update(\n            \
+        ("presence.update", way) => {
+            let call = "        self._native.presence_update(\n            \
              agent_id, event, tool_name, tokens, feature_id, task_id, session_id, status, location\n        )\n        \
-             return t.Updated(accepted=True)\n"
-                .to_owned(),
-        ),
+             return t.Updated(accepted=True)\n";
+            if let Way::Sync = way {
+                return Some(call.to_owned());
+            }
+            // A loop must not wait for its own hooks.
+            let (required, optional): (Vec<&Field>, Vec<&Field>) =
+                row.input.iter().partition(|field| field.required);
+            let body = body(&required, &optional, "presence.update", way);
+            let quick = call.replace("\n    ", "\n        ");
+            Some(format!("        if not self._native.hooked(\"presence.update\"):\n    {quick}{body}"))
+        }
         ("memory.get", way) => {
             let (required, optional): (Vec<&Field>, Vec<&Field>) =
                 row.input.iter().partition(|field| field.required);

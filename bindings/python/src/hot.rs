@@ -10,7 +10,7 @@ use crate::error::to_python;
 use crate::guard::{caught, outside};
 use crate::hub::Hub;
 use crate::shape::Shape;
-use crate::{from_json, to_json};
+use crate::{from_json, hooks, to_json};
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
@@ -84,7 +84,8 @@ pub fn memory_get<'py>(
         return Ok(entry);
     }
     let key = text("key", key).map_err(|error| to_python(py, &error))?;
-    let found = outside(py, || hub.hub.memory_text(&hub.by, &key))?;
+    let depth = hooks::depth(py, &hub.hub);
+    let found = outside(py, || hooks::deep(depth, || hub.hub.memory_text(&hub.by, &key)))?;
     from_json::read(py, found.as_bytes(), shape)
 }
 

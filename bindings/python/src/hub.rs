@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use folkmoot_engine::Json;
 use folkmoot_engine::activity::{ActivityFilter, Replay};
+use folkmoot_engine::hub::Check;
 use folkmoot_engine::input::read_input;
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use pyo3::types::PyDict;
 use crate::bridge::Bridge;
 use crate::error::to_python;
 use crate::guard::{caught, outside, waiting};
+use crate::hooks::{self, Desk};
 use crate::playback::Playback;
 use crate::shape::Shape;
 use crate::subscription::{Live, Subscription};
@@ -59,14 +61,17 @@ impl Hub {
     ) -> PyResult<Bound<'py, PyAny>> {
         let input = to_json::input(input)?;
         let over = || if self.hub.is_closed() { Err(closed()) } else { Ok(()) };
-        let answer = waiting(py, over, |check| self.hub.call_as(&self.by, name, &input, check))?;
+        let depth = hooks::depth(py, &self.hub);
+        let call = |check: &mut Check<'_>| self.hub.call_as(&self.by, name, &input, check);
+        let answer = waiting(py, over, |check| hooks::deep(depth, || call(check)))?;
         from_json::read(py, &answer, shape::of_answer(py, name)?)
     }
 
     /// Runs an operation without waiting: the answer arrives at the bridge under the ticket that is returned.
     fn submit(&self, bridge: &Bridge, name: &str, input: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let depth = hooks::depth(input.py(), &self.hub);
         let input = to_json::input(input)?;
-        Ok(bridge.submit(&self.hub, &self.by, name, &input))
+        Ok(hooks::deep(depth, || bridge.submit(&self.hub, &self.by, name, &input)))
     }
 
     /// Takes what an agent has just done, at once.
@@ -101,6 +106,10 @@ impl Hub {
             location,
         };
         let update = fields.read().map_err(|error| to_python(py, &error))?;
+        if self.hub.hooked("presence.update") {
+            let depth = hooks::depth(py, &self.hub);
+            return outside(py, || hooks::deep(depth, || self.hub.run_as(&self.by, update)).map(drop));
+        }
         // Taken into memory: nothing here waits, so the interpreter's lock is kept.
         caught(|| self.hub.run_as(&self.by, update)).map(drop).map_err(|error| to_python(py, &error))
     }
@@ -119,6 +128,21 @@ impl Hub {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let shape = shape::of_answer(py, "memory.get")?;
         hot::memory_cached(py, self, key, shape)
+    }
+
+    /// Whether hooks are asked before this operation: then even a quick call waits.
+    fn hooked(&self, name: &str) -> bool {
+        self.hub.hooked(name)
+    }
+
+    /// Registers a hook whose questions are left at a desk.
+    fn hook(&self, py: Python<'_>, desk: &Desk, hook: &Bound<'_, PyDict>) -> PyResult<()> {
+        hooks::register(py, &self.hub, desk, hook)
+    }
+
+    /// Takes a hook away.
+    fn unhook(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        outside(py, || self.hub.unhook(name))
     }
 
     /// Listens from now on, or from after a `seq`.

@@ -11,6 +11,7 @@ mod cli;
 mod error;
 mod from_json;
 mod guard;
+mod hooks;
 mod hot;
 mod hub;
 mod log;
@@ -28,6 +29,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<subscription::Subscription>()?;
     module.add_class::<playback::Playback>()?;
     module.add_class::<bridge::Bridge>()?;
+    module.add_class::<hooks::Desk>()?;
+    module.add_class::<hooks::Asked>()?;
     module.add_function(wrap_pyfunction!(hub::config_keys, module)?)?;
     module.add_function(wrap_pyfunction!(cli::cli_main, module)?)?;
     module.add_function(wrap_pyfunction!(guard::after_fork, module)?)?;

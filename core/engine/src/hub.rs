@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::events::filter::Filter;
 use crate::events::subscription::Subscription;
+use crate::hooks;
 use crate::operations::{self, Operation, Run};
 use crate::pipeline::command::Command;
 use crate::principal::Principal;
@@ -44,6 +45,8 @@ pub struct Hub {
 struct Handle {
     core: Arc<Core>,
     closed: AtomicBool,
+    /// The hooks that go with this handle: their names and numbers.
+    hooks: Mutex<Vec<(String, u64)>>,
 }
 
 /// The hubs that are open in this process, by device and inode.
@@ -88,7 +91,7 @@ impl Hub {
 
     /// A handle that is counted already.
     fn over(core: Arc<Core>) -> Hub {
-        Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false) }) }
+        Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false), hooks: Mutex::default() }) }
     }
 
     pub(crate) fn core(&self) -> Result<&Arc<Core>> {
@@ -99,6 +102,11 @@ impl Hub {
         }
         self.handle.core.check_usable()?;
         Ok(&self.handle.core)
+    }
+
+    /// Has a hook go with this handle.
+    pub(crate) fn note_hook(&self, name: String, order: u64) {
+        self.handle.hooks.lock().push((name, order));
     }
 
     /// The path of the file.
@@ -126,14 +134,10 @@ impl Hub {
     ) -> Result<Vec<u8>> {
         let core = self.core()?;
         let operation = operations::find(name)?;
-        match operation.run {
-            Run::Change(parse) => {
-                let command = core.queue.run(core, operation.name, operation.class, by, parse(input)?)?;
-                command.answer_json()
-            }
-            Run::Query(read) => read(core, by, input),
-            Run::Compose(run) => run(&Scope { core, by, op: operation }, input, check),
-            Run::Relaxed(run) => run(core, by, input),
+        match hooks::before(core, operation, by, input, check)? {
+            None => run(core, operation, by, input, check),
+            Some(changed) => run(core, operation, by, changed.text.as_bytes(), check)
+                .map_err(|error| changed.explain(error)),
         }
     }
 
@@ -156,6 +160,13 @@ impl Hub {
             Ok(prepared) => prepared,
             Err(error) => return done(Err(error)),
         };
+        if core.hooks.hooked(operation.name) {
+            // Whoever must not wait for the operation must not wait for its hooks.
+            let (hub, by, input, depth) = (self.clone(), by.clone(), input.to_vec(), hooks::depth());
+            return core.pool.run(move || {
+                done(hooks::with_depth(depth, || hub.call_as(&by, operation.name, &input, &mut check)));
+            });
+        }
         match operation.run {
             Run::Change(parse) => match parse(input) {
                 Ok(command) => {
@@ -181,13 +192,14 @@ impl Hub {
 
     /// Runs a typed operation on someone's behalf.
     pub fn run_as<O: Operate>(&self, by: &Principal, input: O) -> Result<O::Output> {
-        input.operate(self.core()?, by, &mut || Ok(()))
+        let core = self.core()?;
+        hooks::before_typed(core, by, input, |input| input.operate(core, by, &mut || Ok(())))
     }
 
     /// `memory.get` of a key's newest version as JSON text, without parsing what nobody looks at.
     pub fn memory_text(&self, by: &Principal, key: &str) -> Result<Arc<str>> {
         let core = self.core()?;
-        if by.agent_id().is_some() {
+        if by.agent_id().is_some() || core.hooks.hooked("memory.get") {
             let entry = self.run_as(by, crate::memory::Get::new(key))?;
             let text = serde_json::to_string(&entry).map_err(|error| Error::internal(error.to_string()))?;
             return Ok(text.into());
@@ -199,7 +211,8 @@ impl Hub {
     /// Like [`Hub::memory_text`] when that is known without waiting; `None` when it is not.
     pub fn memory_cached(&self, by: &Principal, key: &str) -> Result<Option<Arc<str>>> {
         let core = self.core()?;
-        Ok(if by.agent_id().is_some() { None } else { core.cache.hit(core, key) })
+        let asks = by.agent_id().is_some() || core.hooks.hooked("memory.get");
+        Ok(if asks { None } else { core.cache.hit(core, key) })
     }
 
     /// Listens from now on, or from after a `seq`.
@@ -305,10 +318,33 @@ impl Hub {
     }
 }
 
+/// Runs an operation whose hooks have been asked.
+fn run(
+    core: &Arc<Core>,
+    operation: &'static Operation,
+    by: &Principal,
+    input: &[u8],
+    check: &mut Check<'_>,
+) -> Result<Vec<u8>> {
+    match operation.run {
+        Run::Change(parse) => {
+            core.queue.run(core, operation.name, operation.class, by, parse(input)?)?.answer_json()
+        }
+        Run::Query(read) => read(core, by, input),
+        Run::Compose(run) => run(&Scope { core, by, op: operation }, input, check),
+        Run::Relaxed(run) => run(core, by, input),
+    }
+}
+
 impl Handle {
     fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
+        }
+        if !self.core.is_forked() {
+            for (name, order) in std::mem::take(&mut *self.hooks.lock()) {
+                self.core.hooks.remove_own(&name, order);
+            }
         }
         if self.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.core.close();
@@ -354,7 +390,10 @@ pub struct Scope<'a> {
 }
 
 /// A typed operation: implemented for every input of the table.
-pub trait Operate: Sized {
+pub trait Operate: serde::Serialize + serde::de::DeserializeOwned {
+    /// The operation's name.
+    const NAME: &'static str;
+
     /// What it answers.
     type Output;
 

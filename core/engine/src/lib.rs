@@ -14,6 +14,7 @@ pub mod config;
 pub(crate) mod core;
 pub mod error;
 pub mod events;
+pub mod hooks;
 pub mod hub;
 pub mod id;
 pub mod input;

@@ -44,6 +44,8 @@ pub struct Operation {
     /// The JSON Schema of its answer.
     pub output_schema: fn() -> Schema,
     pub(crate) run: Run,
+    /// Refuses what has not the form of its input.
+    pub(crate) check: fn(&[u8]) -> Result<()>,
 }
 
 impl Operation {
@@ -106,6 +108,10 @@ pub trait Relax:
     #[doc(hidden)]
     #[allow(private_interfaces)]
     fn relax(self, core: &Arc<Core>, by: &Principal) -> Result<Self::Output>;
+}
+
+fn check_input<T: serde::de::DeserializeOwned>(input: &[u8]) -> Result<()> {
+    read_input::<T>(input).map(drop)
 }
 
 fn parse_change<C: Change>(input: &[u8]) -> Result<Box<dyn Command>> {
@@ -190,10 +196,12 @@ macro_rules! operations {
                 input_schema: schema::<$input>,
                 output_schema: schema::<output_of!($form, $input)>,
                 run: run_of!($form, $input),
+                check: check_input::<$input>,
             },
         )*];
         $(
             impl Operate for $input {
+                const NAME: &'static str = $name;
                 type Output = output_of!($form, $input);
 
                 #[allow(private_interfaces, unused_variables)]
@@ -320,8 +328,8 @@ operations! {
     query Read "message.stats"(messages::Stats) "messages:read" "GET /messages/stats" []
     /// Gets the newest messages of a thread, in order.
     query Read "thread.get"(messages::GetThread) "messages:read" "GET /threads/{thread_id}" mcp true [NotFound]
-    /// Condenses a thread or a session into an extractive digest.
-    query Read "thread.summarize"(messages::Summarize) "messages:read" "POST /threads/summarize" mcp true [NotFound]
+    /// Condenses a thread or a session: a digest taken out of its messages, with the summary of a plugged-in summarizer.
+    compose Read "thread.summarize"(messages::Summarize) "messages:read" "POST /threads/summarize" mcp true [NotFound]
 
     /// Records what an agent does; it stays open until it is completed.
     change Durable "activity.record"(activity::Record) "activities:write" "POST /collaboration/record-activity" mcp true [AlreadyExists, NotAllowed]

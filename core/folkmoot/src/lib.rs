@@ -42,6 +42,7 @@
 //! | shared memory | [`memory`]: versions, compare-and-set, access |
 //! | what everyone does, on one page: the feed, its figures, export, replay | [`activity`] |
 //! | your own events, the log, durable consumers | [`events`] |
+//! | functions that the hub calls: hooks, summarizers, collectors | [`hooks`], [`Hub::before`], [`Hub::after`] |
 //! | what can go wrong | [`Error`] with its [`Code`], sentence, hint and details |
 //! | every operation by its name | [`operations::OPERATIONS`], [`Hub::call`] |
 //!
@@ -52,6 +53,13 @@ pub use folkmoot_engine::{
     Code, Durability, Error, Event, Filter, Hub, HubConfig, Item, Json, Principal, Result, Subscription,
 };
 pub use folkmoot_engine::{
-    activity, agents, check, clock, config, error, events, hub, json, memory, messages, operations,
+    activity, agents, check, clock, config, error, events, hooks, hub, json, memory, messages, operations,
     principal, sessions, spreadsheet, tasks,
 };
+
+/// The guides' Rust runs as tests.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../../docs/guides/hooks.md")]
+    mod hooks {}
+}

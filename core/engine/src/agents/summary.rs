@@ -1,7 +1,7 @@
 //! The summary of everyone, every two seconds, for whoever listens. A frame without a `seq`: only the newest counts.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,7 @@ use super::{List, Performance, Presence, Status, events};
 use crate::clock::Time;
 use crate::core::Core;
 use crate::error::Result;
-use crate::events::event::{Event, Place};
-use crate::json::Json;
+use crate::events::event::Event;
 use crate::lists::MAX_LIMIT;
 use crate::pipeline::command::Query;
 use crate::principal::Principal;
@@ -67,18 +66,7 @@ pub(crate) fn announce(core: &Core) -> Result<()> {
         }
     }
     let data = serde_json::to_value(&summary).unwrap_or_default();
-    let frame = Event {
-        seq: 0,
-        kind: events::STATUS.into(),
-        time: summary.timestamp,
-        principal: Principal::Process,
-        place: Place::default(),
-        data: Json::from(data),
-        relaxed: true,
-        hub: core.storage.hub_id,
-        wire: OnceLock::new(),
-    };
-    core.publisher.announce(&Arc::new(frame));
+    core.publisher.announce(&Arc::new(Event::frame(core, events::STATUS, None, data)));
     Ok(())
 }
 

@@ -6,8 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::clock::Time;
+use crate::core::Core;
 use crate::error::Result;
 use crate::id::event_id;
 use crate::json::Json;
@@ -59,6 +61,21 @@ pub struct Event {
 }
 
 impl Event {
+    /// A frame without a `seq`, for subscribers of this process; the newest of its kind and subject replaces the others.
+    pub(crate) fn frame(core: &Core, kind: &'static str, subject: Option<&str>, data: Value) -> Event {
+        Event {
+            seq: 0,
+            kind: kind.into(),
+            time: core.seams.clock.wall(),
+            principal: Principal::Process,
+            place: Place { subject: subject.map(str::to_owned), ..Place::default() },
+            data: Json::from(data),
+            relaxed: true,
+            hub: core.storage.hub_id,
+            wire: OnceLock::new(),
+        }
+    }
+
     /// The event's id, which holds its `seq`.
     pub fn id(&self) -> String {
         event_id(self.hub, self.seq).to_string()

@@ -81,7 +81,8 @@ impl Filter {
     }
 }
 
-fn kind_matches(pattern: &str, kind: &str) -> bool {
+/// Whether a kind or an operation fits a glob.
+pub(crate) fn kind_matches(pattern: &str, kind: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(stem) => kind.starts_with(stem),
         None => pattern == kind,
