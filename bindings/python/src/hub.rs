@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use folkmoot_engine::Json;
+use folkmoot_engine::activity::{ActivityFilter, Replay};
 use folkmoot_engine::hub::Check;
 use folkmoot_engine::input::read_input;
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
@@ -13,6 +14,7 @@ use crate::bridge::Bridge;
 use crate::error::to_python;
 use crate::guard::{caught, outside, waiting};
 use crate::hooks::{self, Desk};
+use crate::playback::Playback;
 use crate::shape::Shape;
 use crate::subscription::{Source, Subscription};
 use crate::{from_json, hot, shape, to_json};
@@ -162,7 +164,7 @@ impl Hub {
 
     /// Follows a task with its parts and messages, from its beginning or from after a `seq`.
     #[pyo3(signature = (task_id, after=None))]
-    fn follow(
+    fn follow_task(
         &self,
         py: Python<'_>,
         task_id: &str,
@@ -171,6 +173,33 @@ impl Hub {
         let after = read_after(after).map_err(|error| to_python(py, &error))?;
         let live = outside(py, || self.hub.execution_as(&self.by, task_id, after))?;
         Ok(Subscription::new(Source::Execution(Box::new(live)), self.hub.clone()))
+    }
+
+    /// Follows the feed from now on, or from after a `seq`.
+    #[pyo3(signature = (filter, after=None))]
+    fn follow_feed(
+        &self,
+        py: Python<'_>,
+        filter: &Bound<'_, PyAny>,
+        after: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subscription> {
+        let filter = to_json::input(filter)?;
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
+        let live = outside(py, || {
+            let filter: ActivityFilter = read_input(&filter)?;
+            self.hub.follow_activity_as(&self.by, filter, after)
+        })?;
+        Ok(Subscription::new(Source::Activities(Box::new(live)), self.hub.clone()))
+    }
+
+    /// Plays back a span or a session.
+    fn replay(&self, py: Python<'_>, input: &Bound<'_, PyAny>) -> PyResult<Playback> {
+        let input = to_json::input(input)?;
+        let playback = outside(py, || {
+            let replay: Replay = read_input(&input)?;
+            self.hub.replay_as(&self.by, replay)
+        })?;
+        Ok(Playback::new(playback, self.hub.clone()))
     }
 
     /// Has this process beat for an agent.
