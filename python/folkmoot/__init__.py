@@ -28,10 +28,12 @@ from ._errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from ._execution import Execution, Update
 from ._hooks import Hook, Refusal, Request
 from ._hub import Hub
 from ._native import __version__
 from ._records import Event, Position, Record
+from ._replay import Replay
 from ._subscription import Subscription
 from .types import Gap
 
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
     from ._async import AsyncHub
     from ._client import AgentClient
+    from ._execution_async import AsyncExecution
+    from ._replay_async import AsyncReplay
     from ._subscription_async import AsyncSubscription
 
 __all__ = [
@@ -47,10 +51,13 @@ __all__ = [
     "AgentClient",
     "AlreadyExistsError",
     "AsyncAgent",
+    "AsyncExecution",
     "AsyncHub",
+    "AsyncReplay",
     "AsyncSubscription",
     "ConflictError",
     "Event",
+    "Execution",
     "FolkmootError",
     "ForkedProcessError",
     "Gap",
@@ -65,11 +72,13 @@ __all__ = [
     "Position",
     "Record",
     "Refusal",
+    "Replay",
     "Request",
     "StorageError",
     "Subscription",
     "UnauthenticatedError",
     "UnavailableError",
+    "Update",
     "__version__",
 ]
 
@@ -78,7 +87,9 @@ _LATER = {
     "Agent": "_agent",
     "AgentClient": "_client",
     "AsyncAgent": "_agent_async",
+    "AsyncExecution": "_execution_async",
     "AsyncHub": "_async",
+    "AsyncReplay": "_replay_async",
     "AsyncSubscription": "_subscription_async",
 }
 

@@ -16,6 +16,8 @@ const ACTORS: &[&str] = &["agent_id", "sender_id", "creator_id", "source_agent"]
 
 /// What the data of events is, by kind, or by noun where all kinds of it agree. Other data has no record.
 const DATA: &[(&str, &str)] = &[
+    ("activity.completed", "Activity"),
+    ("activity.recorded", "Activity"),
     ("agent.joined", "AgentView"),
     ("agent.left", "AgentView"),
     ("agent.status_changed", "AgentView"),

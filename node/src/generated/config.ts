@@ -48,6 +48,12 @@ export interface HubConfig {
   readonly relaxed_queue?: number | undefined;
   /** Seconds that a task stays reserved for an agent that went offline, when a caller named that agent; 0 keeps it for ever. What the engine assigned is given on at once. Default: `300.0`. */
   readonly reservation_seconds?: number | undefined;
+  /** How many activities the feed keeps at most. Default: `1000000`. */
+  readonly retain_activities?: number | undefined;
+  /** How many of the newest activities stay however old they are. Default: `1000`. */
+  readonly retain_activities_least?: number | undefined;
+  /** Days that the feed keeps an activity. Default: `30.0`. */
+  readonly retain_activity_days?: number | undefined;
   /** Days that the log keeps an event. Default: `30.0`. */
   readonly retain_days?: number | undefined;
   /** How many events the log keeps. Default: `1000000`. */

@@ -561,6 +561,78 @@ export class Threads {
   }
 }
 
+/** Operations on activities. */
+export class Activities {
+  protected readonly caller: Caller;
+
+  constructor(caller: Caller) {
+    this.caller = caller;
+  }
+
+  /**
+   * Records what an agent does; it stays open until it is completed.
+   *
+   * @throws {FolkmootError} already_exists, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  record(input: t.ActivityRecordInput, options?: CallOptions): Promise<t.Activity> {
+    return this.caller.call("activity.record", input, options);
+  }
+
+  /**
+   * Completes a recorded activity with its result and outcome.
+   *
+   * @throws {FolkmootError} not_found, conflict, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  complete(input: t.ActivityCompleteInput, options?: CallOptions): Promise<t.Activity> {
+    return this.caller.call("activity.complete", input, options);
+  }
+
+  /**
+   * Reads the feed, newest first: what was recorded, and what the engine did.
+   *
+   * @throws {FolkmootError} invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  feed(input: t.ActivityFeedInput = {}, options?: CallOptions): Promise<t.ActivityPage> {
+    return this.caller.call("activity.feed", input, options);
+  }
+
+  /**
+   * Says how everyone is now: the summary that listeners get every two seconds.
+   *
+   * @throws {FolkmootError} invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  status(input: t.ActivityStatusInput = {}, options?: CallOptions): Promise<t.StatusSummary> {
+    return this.caller.call("activity.status", input, options);
+  }
+
+  /**
+   * Counts activities by type, agent, department and time, and says how long they take.
+   *
+   * @throws {FolkmootError} invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  stats(input: t.ActivityStatsInput = {}, options?: CallOptions): Promise<t.ActivityStats> {
+    return this.caller.call("activity.stats", input, options);
+  }
+
+  /**
+   * Writes the feed as CSV, JSON or JSON Lines, oldest first, a part at a time.
+   *
+   * @throws {FolkmootError} invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  export(input: t.ActivityExportInput, options?: CallOptions): Promise<t.Exported> {
+    return this.caller.call("activity.export", input, options);
+  }
+
+  /**
+   * Reads the events of a span or a session with the seconds after which each is to be played.
+   *
+   * @throws {FolkmootError} invalid_input, limit_exceeded, unavailable, storage, internal
+   */
+  replay(input: t.ActivityReplayInput = {}, options?: CallOptions): Promise<t.ReplayPage> {
+    return this.caller.call("activity.replay", input, options);
+  }
+}
+
 /** Operations on sessions. */
 export class Sessions {
   protected readonly caller: Caller;
@@ -810,6 +882,8 @@ export abstract class Operations {
   readonly messages: Messages;
   /** Operations on threads. */
   readonly threads: Threads;
+  /** Operations on activities. */
+  readonly activities: Activities;
   /** Operations on sessions. */
   readonly sessions: Sessions;
   /** Operations on channels. */
@@ -827,6 +901,7 @@ export abstract class Operations {
     this.memory = new Memory(caller);
     this.messages = new Messages(caller);
     this.threads = new Threads(caller);
+    this.activities = new Activities(caller);
     this.sessions = new Sessions(caller);
     this.channels = new Channels(caller);
     this.events = new Events(caller);

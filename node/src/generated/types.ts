@@ -28,6 +28,78 @@ export interface AccessSet {
   write?: Array<string> | null;
 }
 
+/** One entry of the feed: recorded by someone, or shown for an event of the engine's own. */
+export interface Activity {
+  /** Its id; that of the event for what the engine did. */
+  activity_id: string;
+  /** The `seq` of the event that began it: its place in the order of the hub. */
+  seq: number;
+  /** One of [`STANDARD_TYPES`], or another word. */
+  activity_type: string;
+  /** A JSON object: the user's own, or what the event was about. */
+  metadata: any;
+  /** Other agents that it concerns. */
+  related_agents: Array<string>;
+  /** When it began. */
+  timestamp: string;
+  /** Whether it goes on. What the engine did never does. */
+  open: boolean;
+  /** What came out; any JSON. */
+  result: any;
+  /** Who did it; null when the process itself did. */
+  agent_id?: string | null;
+  /** When it was completed. */
+  completed_at?: string | null;
+  /** The department it was done for: as recorded, else the agent's own. */
+  department?: string | null;
+  /** Seconds that it took; null while it is open, and for what has no duration. */
+  duration_seconds?: number | null;
+  /** The kind of the event that it shows; null for what was recorded. */
+  event_kind?: string | null;
+  /** `ok`, `failed` or `cancelled`; null while it is open, and where nothing is known. */
+  outcome?: "ok" | "failed" | "cancelled" | null;
+  /** The session it was done in, here or outside the hub. */
+  session_id?: string | null;
+  /** The task it is about, here or outside the hub. */
+  task_id?: string | null;
+}
+
+/** Activities that began in a span of time. */
+export interface ActivityBucket {
+  /** When the span begins. */
+  start: string;
+  /** How many activities began in it. */
+  count: number;
+}
+
+/** A page of the feed. */
+export interface ActivityPage {
+  /** The activities, newest first. */
+  activities: Array<Activity>;
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
+  left_out: number;
+  /** Give this as `cursor` for the next page; null at the end. */
+  next_cursor?: string | null;
+}
+
+/** Answer of `activity.stats`. */
+export interface ActivityStats {
+  /** How many activities there are. */
+  total: number;
+  /** How many of them go on. */
+  open: number;
+  /** By type, the most frequent first; at most 1,000 types. */
+  by_type: Array<TypeActivity>;
+  /** By agent, the busiest first; at most 1,000 agents. What nobody in particular did is left out. */
+  by_agent: Array<AgentActivity>;
+  /** By department, the busiest first; at most 1,000. What was done for none is left out. */
+  by_department: Array<DepartmentActivity>;
+  /** Seconds of a bucket. */
+  bucket_seconds: number;
+  /** By time of beginning, oldest first; spans in which nothing began are left out. */
+  buckets: Array<ActivityBucket>;
+}
+
 /** Who an agent is. */
 export interface Agent {
   /** Its id, given by its user or its name. */
@@ -52,6 +124,20 @@ export interface Agent {
   specialization?: string | null;
 }
 
+/** What one agent did. */
+export interface AgentActivity {
+  /** The agent. */
+  agent_id: string;
+  /** How many activities it began. */
+  count: number;
+  /** How many of them go on. */
+  open: number;
+  /** Seconds that those with a duration took together. */
+  busy_seconds: number;
+  /** When it began the last one. */
+  last_active: string;
+}
+
 /** A page of agents. */
 export interface AgentPage {
   /** The agents, in the order of their ids. */
@@ -74,6 +160,28 @@ export interface AgentStats {
   first_active?: string | null;
   /** When it sent the last one. */
   last_active?: string | null;
+}
+
+/** One agent in a summary. */
+export interface AgentStatus {
+  /** The agent. */
+  agent_id: string;
+  /** Its display name. */
+  name: string;
+  /** Its status. */
+  status: "active" | "idle" | "error" | "offline";
+  /** What it has done so far. */
+  performance: Performance;
+  /** In how many sessions it takes part. */
+  sessions: number;
+  /** The newest activity that it has open, by its type; else the tool that it used last. */
+  current_activity?: string | null;
+  /** The task it holds. */
+  current_task?: TaskGlance | null;
+  /** When it last did something. */
+  last_activity?: string | null;
+  /** Where it runs. */
+  location?: Location | null;
 }
 
 /** An agent with its presence. */
@@ -260,6 +368,16 @@ export interface Decision {
   rationale?: string | null;
 }
 
+/** What was done for one department. */
+export interface DepartmentActivity {
+  /** The department. */
+  department: string;
+  /** How many activities. */
+  count: number;
+  /** How many of them go on. */
+  open: number;
+}
+
 /** What changed between two versions. */
 export interface Difference {
   /** The key. */
@@ -352,6 +470,18 @@ export interface EventPage {
   gap?: Gap | null;
 }
 
+/** A part of an export. The contents of all parts, put together, are the whole file. */
+export interface Exported {
+  /** The media type of the whole. */
+  content_type: string;
+  /** The text of this part. */
+  content: string;
+  /** How many activities are in it. */
+  count: number;
+  /** Give this as `cursor` for the next part; null at the end. */
+  next_cursor?: string | null;
+}
+
 /** A filter over events. Fields left empty match everything; those given must all match. */
 export interface Filter {
   /** Agents, as source or as target. */
@@ -360,6 +490,8 @@ export interface Filter {
   correlation_id?: string | null;
   /** Types of published events. */
   event_types?: Array<string>;
+  /** A task that is part of no other, with all of its parts: their events, and messages about them. */
+  execution_id?: string | null;
   /** The start of memory keys. */
   key_prefix?: string | null;
   /** Kinds by glob: `task.claimed`, `task.*`, `*`. */
@@ -391,7 +523,7 @@ export interface HistoryPage {
   /** Whether the newest message is among them, or was before. */
   at_end: boolean;
   /** Without `after`: how many older messages there are. */
-  omitted: number;
+  left_out: number;
 }
 
 /** How a hook of this process fares. */
@@ -688,6 +820,14 @@ export interface Performance {
   success_rate?: number | null;
 }
 
+/** An event with its turn. */
+export interface Played {
+  /** Seconds from the first event of the replay, at the speed that was asked for. */
+  after_seconds: number;
+  /** The event. */
+  event: Event;
+}
+
 /** Who may post what where. A message that a rule fits must be allowed by it. */
 export interface PostRule {
   /** Who may: agent ids, `role:<role>`, or `*`. */
@@ -786,6 +926,16 @@ export interface Renewed {
   task_id: string;
   /** Seconds that the lease lasts from now on. */
   lease_seconds: number;
+}
+
+/** A page of a replay. */
+export interface ReplayPage {
+  /** The events in their order, each with its turn. */
+  events: Array<Played>;
+  /** The first and last `seq` that retention took, when the span may have held some of them; on the first page only. */
+  gap?: Gap | null;
+  /** Give this as `cursor` for the next page; null at the end. */
+  next_cursor?: string | null;
 }
 
 /** A session: who takes part in it, by which rules, and how it stands. */
@@ -927,7 +1077,7 @@ export interface SessionView {
   /** Its newest messages, the oldest of them first. */
   messages: Array<Message>;
   /** How many older messages there are than those shown. */
-  omitted: number;
+  left_out: number;
   /** The newest `seq` at which all this was so: subscribe with `after` this to go on. */
   position: number;
   /** When it was ended; null while it goes on. */
@@ -1002,6 +1152,14 @@ export interface StatusOf {
   coalesced: number;
   /** The time of the hub's clock. */
   time: string;
+}
+
+/** The summary of everyone: what `agent.status` carries and `activity.status` answers. */
+export interface StatusSummary {
+  /** Everyone, in the order of their ids; at most 1,000. */
+  agents: Array<AgentStatus>;
+  /** When this was so. */
+  timestamp: string;
 }
 
 /** A task that could not be moved. */
@@ -1102,8 +1260,28 @@ export interface Task {
   result?: any;
   /** Until when it is not tried again after a failure. */
   retry_at?: string | null;
+  /** The task at the top of the tree that it is a part of; left out when it is at the top itself. */
+  root_id?: string | null;
   /** The session it belongs to. */
   session_id?: string | null;
+}
+
+/** A task in a few words, for summaries. */
+export interface TaskGlance {
+  /** Its id. */
+  task_id: string;
+  /** What it is. */
+  title: string;
+  /** 0 to 100. */
+  progress: number;
+  /** How many parts it has, and how many of them are completed. */
+  subtasks: number;
+  /** How many of its parts are completed. */
+  subtasks_completed: number;
+  /** When it may be done. */
+  estimated_completion?: string | null;
+  /** What is being done. */
+  phase?: string | null;
 }
 
 /** Who held a task when, and what it logged. */
@@ -1148,6 +1326,22 @@ export interface ThreadPage {
   left_out: number;
   /** Give this as `cursor` for older messages; null at the start of the thread. */
   next_cursor?: string | null;
+}
+
+/** One type of activities. */
+export interface TypeActivity {
+  /** The type. */
+  activity_type: string;
+  /** How many there are. */
+  count: number;
+  /** How many of them go on. */
+  open: number;
+  /** How many of them have a duration. */
+  timed: number;
+  /** Mean seconds that they took; null when none has a duration. */
+  mean_seconds?: number | null;
+  /** 95 of 100 took at most this many seconds. */
+  p95_seconds?: number | null;
 }
 
 /** One type of messages. */
@@ -1224,6 +1418,8 @@ export interface FilterInput {
   readonly correlation_id?: string | null | undefined;
   /** Types of published events. */
   readonly event_types?: ReadonlyArray<string> | undefined;
+  /** A task that is part of no other, with all of its parts: their events, and messages about them. */
+  readonly execution_id?: string | null | undefined;
   /** The start of memory keys. */
   readonly key_prefix?: string | null | undefined;
   /** Kinds by glob: `task.claimed`, `task.*`, `*`. */
@@ -2128,6 +2324,147 @@ export interface ThreadSummarizeInput {
   readonly thread_id?: string | null | undefined;
 }
 
+/** Input of `activity.record`: Records what an agent does; it stays open until it is completed. */
+export interface ActivityRecordInput {
+  /** Who does it; need not be registered. */
+  readonly agent_id: string;
+  /** `agent_started`, `agent_completed`, `memory_write`, `memory_read`, `council_debate`, `council_synthesis`, `council_decision`, `task_assigned`, `task_completed`, `message_sent`, `collaboration_started`, `collaboration_ended`, or another word. */
+  readonly activity_type: string;
+  /** Its id, if the caller wants to choose it; a new UUIDv7 when left out. */
+  readonly activity_id?: string | null | undefined;
+  /** The department it is done for; the agent's own when left out. */
+  readonly department?: string | null | undefined;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** A JSON object, at most 64 KiB. */
+  readonly metadata?: unknown;
+  /** Other agents that it concerns, at most 1,000. */
+  readonly related_agents?: ReadonlyArray<string> | null | undefined;
+  /** The session it is done in, here or outside the hub. */
+  readonly session_id?: string | null | undefined;
+  /** The task it is about, here or outside the hub. */
+  readonly task_id?: string | null | undefined;
+}
+
+/** Input of `activity.complete`: Completes a recorded activity with its result and outcome. */
+export interface ActivityCompleteInput {
+  /** The activity: one that was recorded and is open. */
+  readonly activity_id: string;
+  /** A repeated call with this key gets the first one's answer. */
+  readonly idempotency_key?: string | null | undefined;
+  /** `ok`, `failed` or `cancelled`; `ok` when left out. */
+  readonly outcome?: "ok" | "failed" | "cancelled" | null | undefined;
+  /** What came out: any JSON, at most 1 MiB. */
+  readonly result?: unknown;
+}
+
+/** Input of `activity.feed`: Reads the feed, newest first: what was recorded, and what the engine did. */
+export interface ActivityFeedInput {
+  /** Its type. */
+  readonly activity_type?: string | null | undefined;
+  /** Who did it. */
+  readonly agent_id?: string | null | undefined;
+  /** The `next_cursor` of the page before. */
+  readonly cursor?: string | null | undefined;
+  /** The department it was done for. */
+  readonly department?: string | null | undefined;
+  /** At most this many, 1 to 1,000; 100 when left out. */
+  readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit. */
+  readonly max_tokens?: number | null | undefined;
+  /** Only those that go on (true) or that do not (false). */
+  readonly open?: boolean | null | undefined;
+  /** Words that must all be in the type or the metadata; `word*` for beginnings. */
+  readonly query?: string | null | undefined;
+  /** An agent that it concerns beside the one who did it. */
+  readonly related_agent?: string | null | undefined;
+  /** The session it was done in. */
+  readonly session_id?: string | null | undefined;
+  /** Begun at this time or later. */
+  readonly since?: string | Date | null | undefined;
+  /** The task it is about. */
+  readonly task_id?: string | null | undefined;
+  /** Begun before this time. */
+  readonly until?: string | Date | null | undefined;
+}
+
+/** Input of `activity.status`: Says how everyone is now: the summary that listeners get every two seconds. */
+export type ActivityStatusInput = Readonly<Record<string, never>>;
+
+/** Input of `activity.stats`: Counts activities by type, agent, department and time, and says how long they take. */
+export interface ActivityStatsInput {
+  /** Its type. */
+  readonly activity_type?: string | null | undefined;
+  /** Who did it. */
+  readonly agent_id?: string | null | undefined;
+  /** Seconds of a bucket, 1 to 31,622,400; 300 when left out. */
+  readonly bucket_seconds?: number | null | undefined;
+  /** The department it was done for. */
+  readonly department?: string | null | undefined;
+  /** Only those that go on (true) or that do not (false). */
+  readonly open?: boolean | null | undefined;
+  /** Words that must all be in the type or the metadata; `word*` for beginnings. */
+  readonly query?: string | null | undefined;
+  /** An agent that it concerns beside the one who did it. */
+  readonly related_agent?: string | null | undefined;
+  /** The session it was done in. */
+  readonly session_id?: string | null | undefined;
+  /** Begun at this time or later. */
+  readonly since?: string | Date | null | undefined;
+  /** The task it is about. */
+  readonly task_id?: string | null | undefined;
+  /** Begun before this time. */
+  readonly until?: string | Date | null | undefined;
+}
+
+/** Input of `activity.export`: Writes the feed as CSV, JSON or JSON Lines, oldest first, a part at a time. */
+export interface ActivityExportInput {
+  /** `jsonl`, `json` or `csv`. */
+  readonly format: "jsonl" | "json" | "csv";
+  /** Its type. */
+  readonly activity_type?: string | null | undefined;
+  /** Who did it. */
+  readonly agent_id?: string | null | undefined;
+  /** The `next_cursor` of the part before; with the same filter and format. */
+  readonly cursor?: string | null | undefined;
+  /** The department it was done for. */
+  readonly department?: string | null | undefined;
+  /** Activities of this part, 1 to 1,000; 100 when left out. */
+  readonly limit?: number | null | undefined;
+  /** Only those that go on (true) or that do not (false). */
+  readonly open?: boolean | null | undefined;
+  /** Words that must all be in the type or the metadata; `word*` for beginnings. */
+  readonly query?: string | null | undefined;
+  /** An agent that it concerns beside the one who did it. */
+  readonly related_agent?: string | null | undefined;
+  /** The session it was done in. */
+  readonly session_id?: string | null | undefined;
+  /** Begun at this time or later. */
+  readonly since?: string | Date | null | undefined;
+  /** The task it is about. */
+  readonly task_id?: string | null | undefined;
+  /** Begun before this time. */
+  readonly until?: string | Date | null | undefined;
+}
+
+/** Input of `activity.replay`: Reads the events of a span or a session with the seconds after which each is to be played. */
+export interface ActivityReplayInput {
+  /** The `next_cursor` of the page before. */
+  readonly cursor?: string | null | undefined;
+  /** Which events; all when left out. */
+  readonly filter?: FilterInput | null | undefined;
+  /** Events of this page, 1 to 1,000; 100 when left out. A playback has no pages. */
+  readonly limit?: number | null | undefined;
+  /** Only what happened in this session. */
+  readonly session_id?: string | null | undefined;
+  /** Only what happened at this time or later. */
+  readonly since?: string | Date | null | undefined;
+  /** How many times as fast as it happened, 0.001 to 1,000,000; 0 or `max` for no waiting; 1 when left out. */
+  readonly speed?: "max" | number | null | undefined;
+  /** Only what happened before this time. */
+  readonly until?: string | Date | null | undefined;
+}
+
 /** Input of `session.start`: Starts a session: a piece of work that agents do together, with channels and a shared state. */
 export interface SessionStartInput {
   /** Who takes part from the start: registered agents, as ids or as `{"agent_id", "role"}`. */
@@ -2496,6 +2833,13 @@ export interface OperationTable {
   "message.stats": { input: MessageStatsInput; answer: StatsOf };
   "thread.get": { input: ThreadGetInput; answer: ThreadPage };
   "thread.summarize": { input: ThreadSummarizeInput; answer: Digest };
+  "activity.record": { input: ActivityRecordInput; answer: Activity };
+  "activity.complete": { input: ActivityCompleteInput; answer: Activity };
+  "activity.feed": { input: ActivityFeedInput; answer: ActivityPage };
+  "activity.status": { input: ActivityStatusInput; answer: StatusSummary };
+  "activity.stats": { input: ActivityStatsInput; answer: ActivityStats };
+  "activity.export": { input: ActivityExportInput; answer: Exported };
+  "activity.replay": { input: ActivityReplayInput; answer: ReplayPage };
   "session.start": { input: SessionStartInput; answer: Session };
   "session.get": { input: SessionGetInput; answer: SessionView };
   "session.list": { input: SessionListInput; answer: SessionPage };
@@ -2548,6 +2892,7 @@ export const ACTORS = {
   "message.ask": "sender_id",
   "message.react": "agent_id",
   "message.unreact": "agent_id",
+  "activity.record": "agent_id",
   "session.join": "agent_id",
   "session.leave": "agent_id",
   "session.record_decision": "agent_id",
@@ -2623,6 +2968,13 @@ export const OPERATIONS: readonly (keyof OperationTable)[] = [
   "message.stats",
   "thread.get",
   "thread.summarize",
+  "activity.record",
+  "activity.complete",
+  "activity.feed",
+  "activity.status",
+  "activity.stats",
+  "activity.export",
+  "activity.replay",
   "session.start",
   "session.get",
   "session.list",
@@ -2651,6 +3003,8 @@ export const OPERATIONS: readonly (keyof OperationTable)[] = [
 
 /** What the data of an event is, by its kind, or by its noun where all kinds of it agree. */
 export interface EventData {
+  "activity.completed": Activity;
+  "activity.recorded": Activity;
   "agent.joined": AgentView;
   "agent.left": AgentView;
   "agent.status_changed": AgentView;
