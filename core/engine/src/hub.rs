@@ -1,12 +1,14 @@
 //! The hub as its users hold it: open, call, subscribe, close.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use folkmoot_sys::sync::{Mutex, PerProcess};
 
+use crate::activity::{self, ActivityFilter, Follow, Format, Playback, Replay};
 use crate::config::HubConfig;
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -44,6 +46,8 @@ pub struct Hub {
 struct Handle {
     core: Arc<Core>,
     closed: AtomicBool,
+    /// The agents that this process beats for on this handle's behalf.
+    held: Mutex<HashSet<String>>,
     /// The hooks that go with this handle: their names and numbers.
     hooks: Mutex<Vec<(String, u64)>>,
 }
@@ -90,7 +94,9 @@ impl Hub {
 
     /// A handle that is counted already.
     fn over(core: Arc<Core>) -> Hub {
-        Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false), hooks: Mutex::default() }) }
+        let handle =
+            Handle { core, closed: AtomicBool::new(false), held: Mutex::default(), hooks: Mutex::default() };
+        Hub { handle: Arc::new(handle) }
     }
 
     pub(crate) fn core(&self) -> Result<&Arc<Core>> {
@@ -101,6 +107,11 @@ impl Hub {
         }
         self.handle.core.check_usable()?;
         Ok(&self.handle.core)
+    }
+
+    /// Refuses when this handle cannot be used: it is closed, or its process has forked.
+    pub fn check_open(&self) -> Result<()> {
+        self.core().map(drop)
     }
 
     /// Has a hook go with this handle.
@@ -238,10 +249,60 @@ impl Hub {
         Execution::open(self.core()?, by, task_id, after)
     }
 
-    /// Has this process beat for the agent until it leaves or the hub is closed. The agent must be registered.
+    /// Follows the feed live from now on, or from after a `seq`: first what was, then what comes, nothing twice.
+    pub fn follow_activity(&self, filter: ActivityFilter, after: Option<u64>) -> Result<Follow> {
+        self.follow_activity_as(&Principal::Process, filter, after)
+    }
+
+    /// Follows the feed on someone's behalf: what that principal may not see is left out.
+    pub fn follow_activity_as(
+        &self,
+        by: &Principal,
+        filter: ActivityFilter,
+        after: Option<u64>,
+    ) -> Result<Follow> {
+        Follow::open(self.core()?, filter, by, after)
+    }
+
+    /// Writes the feed, oldest first, in bounded memory; answers how many activities were written.
+    pub fn export_activities(
+        &self,
+        filter: ActivityFilter,
+        format: Format,
+        out: &mut dyn Write,
+    ) -> Result<u64> {
+        self.export_activities_as(&Principal::Process, filter, format, out, &mut || Ok(()))
+    }
+
+    /// Writes the feed on someone's behalf; `check` is asked between its parts, and an error of it ends the export.
+    pub fn export_activities_as(
+        &self,
+        by: &Principal,
+        filter: ActivityFilter,
+        format: Format,
+        out: &mut dyn Write,
+        check: &mut Check<'_>,
+    ) -> Result<u64> {
+        activity::export::write_all(self.core()?, by, filter, format, out, check)
+    }
+
+    /// Plays back a span or a session: an iterator that gives each event when its turn has come.
+    pub fn replay(&self, replay: Replay) -> Result<Playback> {
+        self.replay_as(&Principal::Process, replay)
+    }
+
+    /// Plays back on someone's behalf: what that principal may not see is left out.
+    pub fn replay_as(&self, by: &Principal, replay: Replay) -> Result<Playback> {
+        Playback::open(self.core()?, by, &replay)
+    }
+
+    /// Has this process beat for the agent until it leaves or this handle is closed. The agent must be registered.
     pub fn hold_agent(&self, agent_id: &str) -> Result<()> {
         let core = self.core()?;
-        core.keeper.hold(core, agent_id)
+        let mut held = self.handle.held.lock();
+        core.keeper.hold(core, agent_id, !held.contains(agent_id))?;
+        held.insert(agent_id.to_owned());
+        Ok(())
     }
 
     /// Writes what was acknowledged from memory (relaxed updates).
@@ -273,7 +334,8 @@ impl Hub {
         crate::check::check(&conn)
     }
 
-    /// Closes this handle. The last one of the process ends the hub's threads and takes its agents offline.
+    /// Closes this handle and takes the agents offline that it alone held. The last one of the process ends the hub's
+    /// threads.
     pub fn close(&self) {
         self.handle.close();
     }
@@ -320,6 +382,11 @@ impl Handle {
             if others.is_none_or(|other| Arc::ptr_eq(&other, &self.core)) {
                 self.core.storage.let_go();
             }
+            return;
+        }
+        let held = self.held.lock().drain().collect();
+        if let Err(error) = self.core.keeper.let_go(&self.core, held) {
+            tracing::warn!(%error, "agents of a handle could not be taken offline on closing");
         }
     }
 }

@@ -58,6 +58,8 @@ pub(crate) fn trim(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     crate::search::catch_up(core)?;
     let keep = core.config.retain_events;
     let surplus = core.storage.read(|reader| counted.lock().surplus(reader.db, keep))?;
+    crate::activity::index::follow_behind(core, surplus)?;
+    crate::activity::forget::forget(core)?;
     while !system(core, "retention.trim", Class::Shared, Trim { surplus })? {
         if core.is_closed() {
             return Ok(());
@@ -88,7 +90,10 @@ impl Change for Trim {
 
 fn trim_events(cx: &Decide<'_>, surplus: u64) -> Result<i64> {
     let (base, _) = log::base(cx.db)?;
-    let indexed: i64 = cx.db.prepare_cached("SELECT seq FROM fts_upto")?.query_row([], |row| row.get(0))?;
+    let indexed: i64 = cx
+        .db
+        .prepare_cached("SELECT min(fts.seq, feed.seq) FROM fts_upto fts, feed_upto feed")?
+        .query_row([], |row| row.get(0))?;
     let oldest = cx.steady.plus_seconds(-cx.config.retain_days * 86_400.0).millis();
     // The newest event stays, whatever its age: the next one's hash follows from it. Only what is old from the front on
     // goes: an event of a clock that was wrong for a while must not take those before it along.
