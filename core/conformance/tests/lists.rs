@@ -6,7 +6,10 @@ use folkmoot_engine::operations::{OPERATIONS, Operation};
 use serde_json::Value;
 
 /// Answers with records in them that are no lists to page through, each with the reason.
-const NO_LISTS: [(&str, &str); 5] = [
+const NO_LISTS: [(&str, &str); 8] = [
+    ("activity.replay", "what happened, played to a screen at its pace; activity.feed is read in parts"),
+    ("activity.stats", "figures, a bounded number of each sort"),
+    ("activity.status", "the summary that everyone hears, whole; agent.list is read in parts"),
     ("task.get", "one task; its log and steps are read in parts by task.history"),
     ("message.get", "one message"),
     ("message.stats", "figures, a bounded number of each sort"),
