@@ -134,7 +134,8 @@ impl Get {
         size: usize,
         mut budget: Budget,
     ) -> Result<Vec<Activity>> {
-        let filter = ActivityFilter { session_id: Some(self.session_id.clone()), ..ActivityFilter::default() };
+        let filter =
+            ActivityFilter { session_id: Some(self.session_id.clone()), ..ActivityFilter::default() };
         let mut reader = FeedReader::new(scope.core, scope.by, filter)?;
         index::catch_up(scope.core)?;
         let mut activities = Vec::new();
