@@ -3,7 +3,8 @@
 //! Nothing is scripted. This process, the *director*, opens a hub on a file and starts the team, each one a process of
 //! its own that reaches the others through that file alone. The *planner* walks the folder and makes tasks; *workers*
 //! claim what they can do, report progress, merge what they find into shared memory by compare-and-set and ask each other
-//! questions; the *editor*'s task is ready once all others are done, and its result is the report. The director kills
+//! questions; the *editor*'s task is ready once all others are done: it has the team decide which module deserves a closer
+//! look, and its result is the report. The director kills
 //! one worker with SIGKILL in the middle of a task; the hub notices that its lease has lapsed, and someone else who can
 //! do it takes the task over. What the screen shows is folded from the hub's events.
 
@@ -12,6 +13,7 @@ mod director;
 mod editor;
 mod findings;
 mod lines;
+mod meeting;
 mod member;
 mod picture;
 mod planner;
@@ -21,6 +23,7 @@ mod screen;
 mod survey;
 mod talk;
 mod team;
+mod votes;
 mod worker;
 
 use std::ffi::OsString;
@@ -53,11 +56,11 @@ pub fn play(args: &RoleArgs) -> Result<(), Failure> {
         ))
     })?;
     let member = Member::join(&role, args)?;
-    let played = match role.name {
+    let played = meeting::join(&member, &role).and_then(|()| match role.name {
         "planner" => planner::play(&member),
         "editor" => editor::play(&member),
-        _ => worker::play(&member),
-    };
+        _ => worker::play(&member, &role),
+    });
     let over = member.is_over();
     member.hub.close();
     match played {

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::findings::{Findings, Plan};
+use super::meeting::{self, SESSION};
 use super::member::Member;
 use super::survey::walk::{self, Found, Module};
 use super::team::{COUNT, EDIT, INSPECT, REPORT_TASK, SUMMARIZE};
-use crate::output::shorten;
+use crate::output::{plural, shorten};
 
 /// A worker's death counts as an attempt; a demo on a slow machine should not run out of them.
 const ATTEMPTS: u32 = 20;
@@ -36,6 +37,12 @@ pub fn play(member: &Member) -> Result<(), Error> {
         .enumerate()
         .map(|(at, module)| (format!("{:02}", at + 1), module))
         .collect();
+    let words = format!(
+        "{} in {}: counted, inspected and summarized one module at a time, the largest first.",
+        plural(found.files.len() as u64, "file"),
+        plural(modules.len() as u64, "module")
+    );
+    member.keep_trying(|| meeting::open(member, &words))?;
     member.keep_trying(|| share(member, &found, &modules))
 }
 
@@ -109,7 +116,7 @@ fn blank(title: &str) -> NewTask {
         depends_on: Vec::new(),
         on_dependency_failure: None,
         parent_id: None,
-        session_id: None,
+        session_id: Some(SESSION.to_owned()),
         assign_to: None,
         requirements: None,
         estimated_duration: None,

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use folkmoot::events::Read;
+use folkmoot::sessions::{self, Decision};
 use folkmoot::tasks::{List, Step, Task};
 use folkmoot::{Error, Filter, Hub};
 use serde_json::{Value, json};
 
 use super::findings::{Answer, Findings, Plan, Summary, Tally};
+use super::meeting::SESSION;
 use super::survey::{Count, Function, Inspection, Mark};
 use super::team::{KILLED, REPORT_TASK};
 use crate::output::{one_line, plural, thousands};
@@ -27,6 +29,7 @@ pub struct Report {
     /// Payloads of the events that say whom the demo killed.
     killed: Vec<Value>,
     conflicts: u64,
+    decisions: Vec<Decision>,
 }
 
 impl Report {
@@ -42,8 +45,10 @@ impl Report {
             summaries.insert(number.clone(), findings.summary(number)?);
         }
         let conflicts = findings.conflicts()?;
+        let session = hub.run(sessions::Get { session_id: SESSION.to_owned(), ..sessions::Get::default() })?;
+        let decisions = session.decisions;
         let (tasks, killed) = (all_tasks(hub)?, killed(hub)?);
-        Ok(Report { plan, tally, total, inspection, summaries, tasks, killed, conflicts })
+        Ok(Report { plan, tally, total, inspection, summaries, tasks, killed, conflicts, decisions })
     }
 
     /// The figures, for programs.
@@ -58,6 +63,7 @@ impl Report {
             "longest": self.inspection.longest.first(),
             "marks": self.inspection.marks,
             "conflicts": self.conflicts,
+            "decided": self.decisions.first().map(|decision| &decision.decision),
             "questions": self.questions().0,
             "answers": self.questions().1,
         })
@@ -93,6 +99,7 @@ impl Report {
         self.write_functions(out)?;
         self.write_marks(out)?;
         self.write_modules(out)?;
+        self.write_decisions(out)?;
         self.write_work(out)?;
         self.write_deaths(out)
     }
@@ -145,6 +152,25 @@ impl Report {
             match self.summaries.get(number) {
                 Some(summary) => write_summary(out, summary)?,
                 None => writeln!(out)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_decisions(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "\n## What the team decided\n")?;
+        if self.decisions.is_empty() {
+            return writeln!(out, "Nothing: nobody had a vote.");
+        }
+        for Decision { decision, rationale, alternatives, .. } in &self.decisions {
+            writeln!(out, "- **{}**", one_line(decision))?;
+            for reason in rationale.iter().flat_map(|reasons| reasons.split("; ")) {
+                writeln!(out, "  - {}", one_line(reason))?;
+            }
+            for other in alternatives.iter().map(folkmoot::Json::to_value) {
+                let module = other.get("module").and_then(Value::as_str).unwrap_or_default();
+                let votes = other.get("votes").and_then(Value::as_u64).unwrap_or_default();
+                writeln!(out, "  - and {} for {}", plural(votes, "vote"), one_line(module))?;
             }
         }
         Ok(())

@@ -339,6 +339,7 @@ impl View<'_> {
             let after = at.as_secs_f64() - picture.death.as_ref().map_or(0.0, |death| death.at.as_secs_f64());
             parts.push(format!("{agent} took over {after:.1} s after the death"));
         }
+        parts.extend(picture.decided.as_ref().map(|decided| format!("decided: {decided}")));
         Text::styled(format!(" q ends it · {}", parts.join(" · ")), self.dim())
     }
 }
