@@ -28,9 +28,12 @@ from ._errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from ._execution import Execution, Update
+from ._hooks import Hook, Refusal, Request
 from ._hub import Hub
 from ._native import __version__
 from ._records import Event, Position, Record
+from ._replay import Replay
 from ._subscription import Subscription
 from .types import Gap
 
@@ -39,20 +42,30 @@ if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
     from ._async import AsyncHub
     from ._client import AgentClient
+    from ._execution_async import AsyncExecution
+    from ._replay_async import AsyncReplay
+    from ._session import AgentSession
+    from ._session_async import AsyncAgentSession
     from ._subscription_async import AsyncSubscription
 
 __all__ = [
     "Agent",
     "AgentClient",
+    "AgentSession",
     "AlreadyExistsError",
     "AsyncAgent",
+    "AsyncAgentSession",
+    "AsyncExecution",
     "AsyncHub",
+    "AsyncReplay",
     "AsyncSubscription",
     "ConflictError",
     "Event",
+    "Execution",
     "FolkmootError",
     "ForkedProcessError",
     "Gap",
+    "Hook",
     "Hub",
     "InternalError",
     "InvalidInputError",
@@ -62,10 +75,14 @@ __all__ = [
     "NotFoundError",
     "Position",
     "Record",
+    "Refusal",
+    "Replay",
+    "Request",
     "StorageError",
     "Subscription",
     "UnauthenticatedError",
     "UnavailableError",
+    "Update",
     "__version__",
 ]
 
@@ -73,8 +90,12 @@ __all__ = [
 _LATER = {
     "Agent": "_agent",
     "AgentClient": "_client",
+    "AgentSession": "_session",
     "AsyncAgent": "_agent_async",
+    "AsyncAgentSession": "_session_async",
+    "AsyncExecution": "_execution_async",
     "AsyncHub": "_async",
+    "AsyncReplay": "_replay_async",
     "AsyncSubscription": "_subscription_async",
 }
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from ._acting import Acting, present, refuse_reply, task_id_of
+from ._activities import Activities
 from ._errors import LeaseLostError, NotFoundError
+from ._execution import Execution
 from ._hub import Hub, Memory, given
+from ._session import AgentSession
 from ._subscription import Subscription
-from .types import AgentView, Entry, Message, Presence, PublishedEvent, Task
+from .types import Activity, AgentView, Entry, Message, Presence, PublishedEvent, Session, Task
 
 
 class Agent(Acting):
@@ -28,6 +31,7 @@ class Agent(Acting):
         self.hub = hub
         self._act(hub._native, view)
         self.memory = Memory(self._native, self._native.call)
+        self.activities = Activities(self._native, self._native.call)
 
     def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
         """Runs an operation as this agent; who acts and the tokens of claims are filled in.
@@ -149,6 +153,31 @@ class Agent(Acting):
         released: Task = self.call("task.release", task_id=task_id_of(task))
         return released
 
+    def follow_task(
+        self, task: Task | str, *, after: int | None = None, timeout: float | None = None
+    ) -> Execution:
+        """Follows a task with its parts and what is said about them, as far as this agent may see it; as
+        `Hub.tasks.follow` does."""
+        return Execution(self._native.follow_task(task_id_of(task), after), timeout)
+
+    def start_session(
+        self, *participants: str | Mapping[str, Any], rules: Mapping[str, Any] | None = None, **fields: Any
+    ) -> AgentSession:
+        """Starts a session, which this agent owns.
+
+        Args:
+            participants: Who else takes part: agent ids, or ``{"agent_id": …, "role": …}``.
+            rules: Who may do what in it.
+            **fields: Further fields of ``session.start``: ``kind``, ``name``, ``state`` …
+        """
+        given = present(rules=rules, **fields)
+        started: Session = self.call("session.start", participants=list(participants), **given)
+        return self.session(started)
+
+    def session(self, session: Session | str) -> AgentSession:
+        """A session as this agent sees it, by the session or by its id."""
+        return AgentSession(self, session["session_id"] if isinstance(session, dict) else session)
+
     def set_memory(self, key: str, value: Any, **fields: Any) -> Entry:
         """Sets a key to a value; ``expected_version``, ``ttl_seconds``, ``access_control`` may go with it."""
         return self.memory.set(key, value, **fields)
@@ -167,6 +196,25 @@ class Agent(Acting):
     def used_tool(self, tool_name: str, tokens: int | None = None, **fields: Any) -> None:
         """Says that a tool was used: moves this agent's counters, status and times. Returns at once."""
         self._native.presence_update(self.agent_id, tool_name=tool_name, tokens=tokens, **fields)
+
+    def record_activity(self, activity_type: str, **fields: Any) -> Activity:
+        """Records what this agent does; it is open until `complete_activity`.
+
+        Args:
+            activity_type: One of the standard types, or a word of your own.
+            **fields: Further fields of ``activity.record``: ``metadata``, ``session_id``, ``task_id`` …
+        """
+        begun: Activity = self.call("activity.record", activity_type=activity_type, **fields)
+        return begun
+
+    def complete_activity(
+        self, activity: Activity | str, result: Any = None, *, outcome: str | None = None
+    ) -> Activity:
+        """Completes an activity of this agent's; ``ok`` unless ``failed`` or ``cancelled`` is said."""
+        activity_id = activity["activity_id"] if isinstance(activity, dict) else activity
+        given = present(result=result, outcome=outcome)
+        ended: Activity = self.call("activity.complete", activity_id=activity_id, **given)
+        return ended
 
     def set_status(self, status: str, detail: str | None = None) -> Presence:
         """Sets this agent's status: ``active``, ``idle``, ``error`` or ``offline``."""

@@ -9,22 +9,29 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Generator, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _process
+from ._activities_async import AsyncActivities
 from ._bridge import Bridge
 from ._errors import ConflictError, ForkedProcessError, NotFoundError
+from ._execution_async import AsyncExecution
+from ._hooks import Hooking
 from ._hub import _TRIES, given, here, open_native, reduced
 from ._native import Hub as NativeHub
 from ._operations_async import Memory as _Memory
 from ._operations_async import Operations
+from ._operations_async import Tasks as _Tasks
+from ._replay_async import AsyncReplay
 from ._subscription import filter_of
 from ._subscription_async import AsyncSubscription
 from .types import Entry
 
 if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
+    from ._hooks_async import LoopDesk
 
 
 class Memory(_Memory):
@@ -69,6 +76,31 @@ class Memory(_Memory):
         raise ConflictError(f"{key!r} was changed by others {_TRIES} times in a row", hint="try again later")
 
 
+class Tasks(_Tasks):
+    """Operations on tasks."""
+
+    __slots__ = ("_hub",)
+
+    def __init__(self, native: NativeHub, call: Callable[..., Awaitable[Any]], hub: AsyncHub) -> None:
+        super().__init__(native, call)
+        self._hub = hub
+
+    def follow(
+        self, task_id: str, *, after: int | None = None, timeout: float | None = None
+    ) -> AsyncExecution:
+        """Follows a task, its parts and what is said about them: what has happened, then live, to the end.
+
+        Args:
+            task_id: The task.
+            after: Go on after this ``seq``; from the beginning when left out.
+            timeout: Seconds of silence after which iterating ends; never when left out.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        return AsyncExecution(self._hub, self._native.follow_task(task_id, after), timeout)
+
+
 class Opening:
     """A hub that is being opened: ``await`` it, or use it with ``async with``."""
 
@@ -93,7 +125,7 @@ class Opening:
             await self._hub.close()
 
 
-class AsyncHub(Operations):
+class AsyncHub(Hooking, Operations):
     """One process's handle on a hub, for event loops.
 
     >>> async with AsyncHub.open("team.db") as hub:
@@ -101,6 +133,8 @@ class AsyncHub(Operations):
     """
 
     memory: Memory
+    activities: AsyncActivities
+    tasks: Tasks
     _native: NativeHub
     _path: str
     _options: dict[str, Any]
@@ -147,8 +181,11 @@ class AsyncHub(Operations):
         self._options = options
         self._process = os.getpid()
         self._bridges: dict[asyncio.AbstractEventLoop, Bridge] = {}
+        self._desks: dict[Bridge, LoopDesk] = {}
         self._bind(native, self._acting(native))
         self.memory = Memory(native, self._acting(native))
+        self.tasks = Tasks(native, self._acting(native), self)
+        self.activities = AsyncActivities(native, self._acting(native), self)
         _process.opened(self)
 
     def _acting(self, native: NativeHub) -> Callable[[str, dict[str, Any]], Awaitable[Any]]:
@@ -215,6 +252,7 @@ class AsyncHub(Operations):
         agents: str | Iterable[str] | None = None,
         session_id: str | None = None,
         task_id: str | None = None,
+        execution_id: str | None = None,
         key_prefix: str | None = None,
         event_types: str | Iterable[str] | None = None,
         correlation_id: str | None = None,
@@ -229,6 +267,7 @@ class AsyncHub(Operations):
             agents=agents,
             session_id=session_id,
             task_id=task_id,
+            execution_id=execution_id,
             key_prefix=key_prefix,
             event_types=event_types,
             correlation_id=correlation_id,
@@ -251,6 +290,31 @@ class AsyncHub(Operations):
             self, native.subscribe(filter_of(kinds, **filter), after), timeout, positions
         )
 
+    def replay(
+        self,
+        *,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        speed: float | str = 1,
+        kinds: str | Iterable[str] | None = None,
+        agents: str | Iterable[str] | None = None,
+        task_id: str | None = None,
+    ) -> AsyncReplay:
+        """Plays back a span or a session as it happened, as `Hub.replay` does."""
+        filter = filter_of(kinds, agents=agents, task_id=task_id)
+        fields = {"session_id": session_id, "since": since, "until": until, "speed": speed}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return AsyncReplay(self, lambda: self._native.replay({**given, "filter": filter}))
+
+    def _hook_desk(self) -> LoopDesk:
+        bridge = self._bridge()
+        if bridge not in self._desks:
+            from ._hooks_async import LoopDesk
+
+            self._desks[bridge] = LoopDesk(asyncio.get_running_loop(), bridge)
+        return self._desks[bridge]
+
     async def _away(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
 
@@ -272,6 +336,9 @@ class AsyncHub(Operations):
         await self._away(self._native.close)
         bridge = self._bridges.pop(asyncio.get_running_loop(), None)
         if bridge is not None:
+            desk = self._desks.pop(bridge, None)
+            if desk is not None:
+                desk.close()
             await bridge.settle()
 
     @property

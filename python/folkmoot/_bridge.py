@@ -41,6 +41,9 @@ class Bridge:
         self._bells[ticket] = bell
         return ticket
 
+    def ring(self, ticket: int, bell: Callable[[], None]) -> None:
+        self._bells[ticket] = bell
+
     def forget(self, ticket: int) -> None:
         self._bells.pop(ticket, None)
 

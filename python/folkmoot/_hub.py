@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _process
+from ._activities import Activities
 from ._errors import ConflictError, InvalidInputError, NotFoundError
+from ._execution import Execution
+from ._hooks import Function, Hooking, ThreadDesk, refuse_coroutine
 from ._native import Hub as NativeHub
 from ._operations import Memory as _Memory
 from ._operations import Operations
+from ._operations import Tasks as _Tasks
+from ._replay import Replay
 from ._subscription import Item, Subscription, filter_of
 from .types import Entry
 
@@ -113,7 +119,26 @@ class Memory(_Memory):
         raise ConflictError(f"{key!r} was changed by others {_TRIES} times in a row", hint="try again later")
 
 
-class Hub(Operations):
+class Tasks(_Tasks):
+    """Operations on tasks."""
+
+    __slots__ = ()
+
+    def follow(self, task_id: str, *, after: int | None = None, timeout: float | None = None) -> Execution:
+        """Follows a task, its parts and what is said about them: what has happened, then live, to the end.
+
+        Args:
+            task_id: The task.
+            after: Go on after this ``seq``; from the beginning when left out.
+            timeout: Seconds of silence after which iterating ends; never when left out.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        return Execution(self._native.follow_task(task_id, after), timeout)
+
+
+class Hub(Hooking, Operations):
     """One process's handle on a hub, for threads. `AsyncHub` is the same for event loops.
 
     >>> with Hub.open("team.db") as hub:
@@ -122,6 +147,8 @@ class Hub(Operations):
     """
 
     memory: Memory
+    activities: Activities
+    tasks: Tasks
     _native: NativeHub
 
     def __init__(self) -> None:
@@ -157,11 +184,17 @@ class Hub(Operations):
 
     _path: str
     _options: dict[str, Any]
+    _desk: ThreadDesk | None
+    _lock: threading.Lock
 
     def _set(self, native: NativeHub) -> None:
         self._native = native
+        self._desk = None
+        self._lock = threading.Lock()
         self._bind(native, native.call)
         self.memory = Memory(native, native.call)
+        self.tasks = Tasks(native, native.call)
+        self.activities = Activities(native, native.call)
         _process.opened(self)
 
     def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
@@ -198,6 +231,7 @@ class Hub(Operations):
         agents: str | Iterable[str] | None = None,
         session_id: str | None = None,
         task_id: str | None = None,
+        execution_id: str | None = None,
         key_prefix: str | None = None,
         event_types: str | Iterable[str] | None = None,
         correlation_id: str | None = None,
@@ -212,6 +246,7 @@ class Hub(Operations):
             agents: Agents, as source or as target.
             session_id: A session.
             task_id: A task.
+            execution_id: A task that is part of no other, with all of its parts and messages about them.
             key_prefix: The start of memory keys.
             event_types: Types of published events.
             correlation_id: What ties a question to its answer.
@@ -225,6 +260,7 @@ class Hub(Operations):
             agents=agents,
             session_id=session_id,
             task_id=task_id,
+            execution_id=execution_id,
             key_prefix=key_prefix,
             event_types=event_types,
             correlation_id=correlation_id,
@@ -260,6 +296,46 @@ class Hub(Operations):
         ).start()
         return subscription
 
+    def replay(
+        self,
+        *,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        speed: float | str = 1,
+        kinds: str | Iterable[str] | None = None,
+        agents: str | Iterable[str] | None = None,
+        task_id: str | None = None,
+    ) -> Replay:
+        """Plays back a span or a session as it happened. What is left out matches everything.
+
+        Args:
+            session_id: Only what happened in this session.
+            since: Only what happened at this time or later.
+            until: Only what happened before this time.
+            speed: How many times as fast as it happened; ``"max"`` or 0 for no waiting.
+            kinds: Kinds by glob: ``"task.claimed"``, ``"task.*"``.
+            agents: Agents, as source or as target.
+            task_id: A task.
+
+        Raises:
+            InvalidInputError: The speed is no number from 0.001 to 1,000,000.
+        """
+        filter = filter_of(kinds, agents=agents, task_id=task_id)
+        fields = {"session_id": session_id, "since": since, "until": until, "speed": speed}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return Replay(self, self._native.replay({**given, "filter": filter}))
+
+    def _hook_desk(self) -> ThreadDesk:
+        with self._lock:
+            if self._desk is None:
+                self._desk = ThreadDesk(self)
+            return self._desk
+
+    def _check_hook(self, function: Function) -> None:
+        super()._check_hook(function)
+        refuse_coroutine(function)
+
     def flush(self) -> None:
         """Writes what was acknowledged from memory: presence updates."""
         self._native.flush()
@@ -275,6 +351,8 @@ class Hub(Operations):
     def close(self) -> None:
         """Closes this handle. The last one of the process takes its agents offline."""
         self._native.close()
+        if self._desk is not None:
+            self._desk.close()
 
     @property
     def closed(self) -> bool:

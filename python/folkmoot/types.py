@@ -10,9 +10,15 @@ from ._records import Event, Record
 __all__ = [
     "Event",
     "AccessSet",
+    "Activity",
+    "ActivityBucket",
+    "ActivityPage",
+    "ActivityStats",
     "Agent",
+    "AgentActivity",
     "AgentPage",
     "AgentStats",
+    "AgentStatus",
     "AgentView",
     "AnswerTimes",
     "Asked",
@@ -28,14 +34,17 @@ __all__ = [
     "Connected",
     "Consumer",
     "Decision",
+    "DepartmentActivity",
     "Difference",
     "Digest",
     "Disconnected",
     "Entry",
     "EventPage",
+    "Exported",
     "Filter",
     "Gap",
     "HistoryPage",
+    "HookStats",
     "HubStats",
     "InboxPage",
     "Joined",
@@ -57,6 +66,7 @@ __all__ = [
     "Move",
     "Participant",
     "Performance",
+    "Played",
     "PostRule",
     "Presence",
     "PresenceList",
@@ -65,6 +75,7 @@ __all__ = [
     "Reaction",
     "Rebalanced",
     "Renewed",
+    "ReplayPage",
     "Session",
     "SessionChange",
     "SessionCounts",
@@ -75,13 +86,16 @@ __all__ = [
     "SharedState",
     "StatsOf",
     "StatusOf",
+    "StatusSummary",
     "Stay",
     "Step",
     "Task",
+    "TaskGlance",
     "TaskHistory",
     "TaskPage",
     "Tasks",
     "ThreadPage",
+    "TypeActivity",
     "TypeStats",
     "UpdateRecorded",
     "Updated",
@@ -102,6 +116,114 @@ class AccessSet(Record):
 
     write: list[str] | None
     """Who may write."""
+
+
+class Activity(Record):
+    """One entry of the feed: recorded by someone, or shown for an event of the engine's own."""
+
+    __slots__ = ()
+
+    activity_id: str
+    """Its id; that of the event for what the engine did."""
+
+    seq: int
+    """The `seq` of the event that began it: its place in the order of the hub."""
+
+    activity_type: str
+    """One of [`STANDARD_TYPES`], or another word."""
+
+    metadata: Any
+    """A JSON object: the user's own, or what the event was about."""
+
+    related_agents: list[str]
+    """Other agents that it concerns."""
+
+    timestamp: str
+    """When it began."""
+
+    open: bool
+    """Whether it goes on. What the engine did never does."""
+
+    result: Any
+    """What came out; any JSON."""
+
+    agent_id: str | None
+    """Who did it; null when the process itself did."""
+
+    completed_at: str | None
+    """When it was completed."""
+
+    department: str | None
+    """The department it was done for: as recorded, else the agent's own."""
+
+    duration_seconds: float | None
+    """Seconds that it took; null while it is open, and for what has no duration."""
+
+    event_kind: str | None
+    """The kind of the event that it shows; null for what was recorded."""
+
+    outcome: Literal["ok", "failed", "cancelled"] | None
+    """`ok`, `failed` or `cancelled`; null while it is open, and where nothing is known."""
+
+    session_id: str | None
+    """The session it was done in, here or outside the hub."""
+
+    task_id: str | None
+    """The task it is about, here or outside the hub."""
+
+
+class ActivityBucket(Record):
+    """Activities that began in a span of time."""
+
+    __slots__ = ()
+
+    start: str
+    """When the span begins."""
+
+    count: int
+    """How many activities began in it."""
+
+
+class ActivityPage(Record):
+    """A page of the feed."""
+
+    __slots__ = ()
+
+    activities: list[Activity]
+    """The activities, newest first."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
+
+class ActivityStats(Record):
+    """Answer of `activity.stats`."""
+
+    __slots__ = ()
+
+    total: int
+    """How many activities there are."""
+
+    open: int
+    """How many of them go on."""
+
+    by_type: list[TypeActivity]
+    """By type, the most frequent first; at most 1,000 types."""
+
+    by_agent: list[AgentActivity]
+    """By agent, the busiest first; at most 1,000 agents. What nobody in particular did is left out."""
+
+    by_department: list[DepartmentActivity]
+    """By department, the busiest first; at most 1,000. What was done for none is left out."""
+
+    bucket_seconds: float
+    """Seconds of a bucket."""
+
+    buckets: list[ActivityBucket]
+    """By time of beginning, oldest first; spans in which nothing began are left out."""
 
 
 class Agent(Record):
@@ -140,6 +262,27 @@ class Agent(Record):
     """What it is best at."""
 
 
+class AgentActivity(Record):
+    """What one agent did."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    count: int
+    """How many activities it began."""
+
+    open: int
+    """How many of them go on."""
+
+    busy_seconds: float
+    """Seconds that those with a duration took together."""
+
+    last_active: str
+    """When it began the last one."""
+
+
 class AgentPage(Record):
     """A page of agents."""
 
@@ -174,6 +317,39 @@ class AgentStats(Record):
 
     last_active: str | None
     """When it sent the last one."""
+
+
+class AgentStatus(Record):
+    """One agent in a summary."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    name: str
+    """Its display name."""
+
+    status: Literal["active", "idle", "error", "offline"]
+    """Its status."""
+
+    performance: Performance
+    """What it has done so far."""
+
+    sessions: int
+    """In how many sessions it takes part."""
+
+    current_activity: str | None
+    """The newest activity that it has open, by its type; else the tool that it used last."""
+
+    current_task: TaskGlance | None
+    """The task it holds."""
+
+    last_activity: str | None
+    """When it last did something."""
+
+    location: Location | None
+    """Where it runs."""
 
 
 class AgentView(Record):
@@ -452,6 +628,21 @@ class Decision(Record):
     """Why."""
 
 
+class DepartmentActivity(Record):
+    """What was done for one department."""
+
+    __slots__ = ()
+
+    department: str
+    """The department."""
+
+    count: int
+    """How many activities."""
+
+    open: int
+    """How many of them go on."""
+
+
 class Difference(Record):
     """What changed between two versions."""
 
@@ -471,12 +662,12 @@ class Difference(Record):
 
 
 class Digest(Record):
-    """Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model."""
+    """Answer of `thread.summarize`: a digest made of the messages themselves, with the summary of a summarizer if there is one."""
 
     __slots__ = ()
 
     method: str
-    """Always `extractive`: what follows was taken out of the messages; nothing was rephrased."""
+    """`extractive`: all that follows was taken out of the messages, nothing was rephrased. `summarizer`: `summary` was written by a plug-in."""
 
     message_count: int
     """How many messages there are."""
@@ -497,10 +688,16 @@ class Digest(Record):
     """Up to three messages with the most reactions, the most first; redacted ones are left out."""
 
     summary: str
-    """All this in a few sentences, which say what they are."""
+    """All this in a few sentences, which say what they are; or what the summarizer wrote."""
 
     session_id: str | None
     """The session, when it is of one."""
+
+    summarizer: str | None
+    """The summarizer that wrote `summary`, or that was asked in vain."""
+
+    summarizer_error: str | None
+    """Why the summarizer wrote nothing; then the digest is extractive."""
 
     thread_id: str | None
     """The thread, when it is of one."""
@@ -584,6 +781,24 @@ class EventPage(Record):
     """The first and last `seq` that retention took, when it took some after `after`."""
 
 
+class Exported(Record):
+    """A part of an export. The contents of all parts, put together, are the whole file."""
+
+    __slots__ = ()
+
+    content_type: str
+    """The media type of the whole."""
+
+    content: str
+    """The text of this part."""
+
+    count: int
+    """How many activities are in it."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next part; null at the end."""
+
+
 class Filter(Record):
     """A filter over events. Fields left empty match everything; those given must all match."""
 
@@ -597,6 +812,9 @@ class Filter(Record):
 
     event_types: list[str]
     """Types of published events."""
+
+    execution_id: str | None
+    """A task that is part of no other, with all of its parts: their events, and messages about them."""
 
     key_prefix: str | None
     """The start of memory keys."""
@@ -643,8 +861,41 @@ class HistoryPage(Record):
     at_end: bool
     """Whether the newest message is among them, or was before."""
 
-    omitted: int
+    left_out: int
     """Without `after`: how many older messages there are."""
+
+
+class HookStats(Record):
+    """How a hook of this process fares."""
+
+    __slots__ = ()
+
+    name: str
+    """Its name."""
+
+    point: Literal["before", "after", "summarizer", "collector"]
+    """Where it is called."""
+
+    pattern: str
+    """The operations or kinds it is called for."""
+
+    on_error: Literal["allow", "refuse"]
+    """What a before hook that fails does to the call."""
+
+    calls: int
+    """How often it was called."""
+
+    refused: int
+    """How often it refused."""
+
+    changed: int
+    """How often it changed the input."""
+
+    failed: int
+    """How often it failed, with the calls that were given up among them."""
+
+    timed_out: int
+    """How often it was given up, for its time was over."""
 
 
 class HubStats(Record):
@@ -669,6 +920,9 @@ class HubStats(Record):
 
     events: dict[str, int]
     """Durable events in the log, by kind."""
+
+    hooks: list[HookStats]
+    """The hooks of the process that was asked, by name."""
 
     last_event_at: str | None
     """The time of the newest durable event."""
@@ -1052,6 +1306,18 @@ class Performance(Record):
     """Done of all that ended, 0 to 1; null before the first."""
 
 
+class Played(Record):
+    """An event with its turn."""
+
+    __slots__ = ()
+
+    after_seconds: float
+    """Seconds from the first event of the replay, at the speed that was asked for."""
+
+    event: Event
+    """The event."""
+
+
 class PostRule(Record):
     """Who may post what where. A message that a rule fits must be allowed by it."""
 
@@ -1200,6 +1466,21 @@ class Renewed(Record):
 
     lease_seconds: float
     """Seconds that the lease lasts from now on."""
+
+
+class ReplayPage(Record):
+    """A page of a replay."""
+
+    __slots__ = ()
+
+    events: list[Played]
+    """The events in their order, each with its turn."""
+
+    gap: Gap | None
+    """The first and last `seq` that retention took, when the span may have held some of them; on the first page only."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
 
 
 class Session(Record):
@@ -1411,7 +1692,7 @@ class SessionView(Record):
     messages: list[Message]
     """Its newest messages, the oldest of them first."""
 
-    omitted: int
+    left_out: int
     """How many older messages there are than those shown."""
 
     position: int
@@ -1524,6 +1805,18 @@ class StatusOf(Record):
 
     time: str
     """The time of the hub's clock."""
+
+
+class StatusSummary(Record):
+    """The summary of everyone: what `agent.status` carries and `activity.status` answers."""
+
+    __slots__ = ()
+
+    agents: list[AgentStatus]
+    """Everyone, in the order of their ids; at most 1,000."""
+
+    timestamp: str
+    """When this was so."""
 
 
 class Stay(Record):
@@ -1675,8 +1968,38 @@ class Task(Record):
     retry_at: str | None
     """Until when it is not tried again after a failure."""
 
+    root_id: str | None
+    """The task at the top of the tree that it is a part of; left out when it is at the top itself."""
+
     session_id: str | None
     """The session it belongs to."""
+
+
+class TaskGlance(Record):
+    """A task in a few words, for summaries."""
+
+    __slots__ = ()
+
+    task_id: str
+    """Its id."""
+
+    title: str
+    """What it is."""
+
+    progress: float
+    """0 to 100."""
+
+    subtasks: int
+    """How many parts it has, and how many of them are completed."""
+
+    subtasks_completed: int
+    """How many of its parts are completed."""
+
+    estimated_completion: str | None
+    """When it may be done."""
+
+    phase: str | None
+    """What is being done."""
 
 
 class TaskHistory(Record):
@@ -1745,6 +2068,30 @@ class ThreadPage(Record):
     """Give this as `cursor` for older messages; null at the start of the thread."""
 
 
+class TypeActivity(Record):
+    """One type of activities."""
+
+    __slots__ = ()
+
+    activity_type: str
+    """The type."""
+
+    count: int
+    """How many there are."""
+
+    open: int
+    """How many of them go on."""
+
+    timed: int
+    """How many of them have a duration."""
+
+    mean_seconds: float | None
+    """Mean seconds that they took; null when none has a duration."""
+
+    p95_seconds: float | None
+    """95 of 100 took at most this many seconds."""
+
+
 class TypeStats(Record):
     """One type of messages."""
 
@@ -1801,6 +2148,42 @@ AccessSet._shape = {
     "read": None,
     "write": None,
 }
+Activity._shape = {
+    "activity_id": None,
+    "seq": None,
+    "activity_type": None,
+    "metadata": None,
+    "related_agents": None,
+    "timestamp": None,
+    "open": None,
+    "result": None,
+    "agent_id": None,
+    "completed_at": None,
+    "department": None,
+    "duration_seconds": None,
+    "event_kind": None,
+    "outcome": None,
+    "session_id": None,
+    "task_id": None,
+}
+ActivityBucket._shape = {
+    "start": None,
+    "count": None,
+}
+ActivityPage._shape = {
+    "activities": [Activity],
+    "left_out": None,
+    "next_cursor": None,
+}
+ActivityStats._shape = {
+    "total": None,
+    "open": None,
+    "by_type": [TypeActivity],
+    "by_agent": [AgentActivity],
+    "by_department": [DepartmentActivity],
+    "bucket_seconds": None,
+    "buckets": [ActivityBucket],
+}
 Agent._shape = {
     "agent_id": None,
     "name": None,
@@ -1813,6 +2196,13 @@ Agent._shape = {
     "role": None,
     "specialization": None,
 }
+AgentActivity._shape = {
+    "agent_id": None,
+    "count": None,
+    "open": None,
+    "busy_seconds": None,
+    "last_active": None,
+}
 AgentPage._shape = {
     "agents": [AgentView],
     "left_out": None,
@@ -1824,6 +2214,17 @@ AgentStats._shape = {
     "received": None,
     "first_active": None,
     "last_active": None,
+}
+AgentStatus._shape = {
+    "agent_id": None,
+    "name": None,
+    "status": None,
+    "performance": Performance,
+    "sessions": None,
+    "current_activity": None,
+    "current_task": TaskGlance,
+    "last_activity": None,
+    "location": Location,
 }
 AgentView._shape = {
     "agent": Agent,
@@ -1917,6 +2318,11 @@ Decision._shape = {
     "proposal_id": None,
     "rationale": None,
 }
+DepartmentActivity._shape = {
+    "department": None,
+    "count": None,
+    "open": None,
+}
 Difference._shape = {
     "key": None,
     "from": Entry,
@@ -1933,6 +2339,8 @@ Digest._shape = {
     "most_reacted": [Message],
     "summary": None,
     "session_id": None,
+    "summarizer": None,
+    "summarizer_error": None,
     "thread_id": None,
 }
 Disconnected._shape = {
@@ -1961,10 +2369,17 @@ EventPage._shape = {
     "at_end": None,
     "gap": Gap,
 }
+Exported._shape = {
+    "content_type": None,
+    "content": None,
+    "count": None,
+    "next_cursor": None,
+}
 Filter._shape = {
     "agents": None,
     "correlation_id": None,
     "event_types": None,
+    "execution_id": None,
     "key_prefix": None,
     "kinds": None,
     "session_id": None,
@@ -1980,7 +2395,18 @@ HistoryPage._shape = {
     "messages": [Message],
     "position": None,
     "at_end": None,
-    "omitted": None,
+    "left_out": None,
+}
+HookStats._shape = {
+    "name": None,
+    "point": None,
+    "pattern": None,
+    "on_error": None,
+    "calls": None,
+    "refused": None,
+    "changed": None,
+    "failed": None,
+    "timed_out": None,
 }
 HubStats._shape = {
     "agents": None,
@@ -1989,6 +2415,7 @@ HubStats._shape = {
     "messages": None,
     "memory_keys": None,
     "events": None,
+    "hooks": [HookStats],
     "last_event_at": None,
 }
 InboxPage._shape = {
@@ -2117,6 +2544,10 @@ Performance._shape = {
     "mean_task_seconds": None,
     "success_rate": None,
 }
+Played._shape = {
+    "after_seconds": None,
+    "event": Event,
+}
 PostRule._shape = {
     "who": None,
     "channel": None,
@@ -2166,6 +2597,11 @@ Rebalanced._shape = {
 Renewed._shape = {
     "task_id": None,
     "lease_seconds": None,
+}
+ReplayPage._shape = {
+    "events": [Played],
+    "gap": Gap,
+    "next_cursor": None,
 }
 Session._shape = {
     "session_id": None,
@@ -2236,7 +2672,7 @@ SessionView._shape = {
     "clients": None,
     "counts": SessionCounts,
     "messages": [Message],
-    "omitted": None,
+    "left_out": None,
     "position": None,
     "ended_at": None,
     "name": None,
@@ -2274,6 +2710,10 @@ StatusOf._shape = {
     "subscriptions": None,
     "coalesced": None,
     "time": None,
+}
+StatusSummary._shape = {
+    "agents": [AgentStatus],
+    "timestamp": None,
 }
 Stay._shape = {
     "task_id": None,
@@ -2324,7 +2764,17 @@ Task._shape = {
     "requires": None,
     "result": None,
     "retry_at": None,
+    "root_id": None,
     "session_id": None,
+}
+TaskGlance._shape = {
+    "task_id": None,
+    "title": None,
+    "progress": None,
+    "subtasks": None,
+    "subtasks_completed": None,
+    "estimated_completion": None,
+    "phase": None,
 }
 TaskHistory._shape = {
     "task_id": None,
@@ -2347,6 +2797,14 @@ ThreadPage._shape = {
     "message_count": None,
     "left_out": None,
     "next_cursor": None,
+}
+TypeActivity._shape = {
+    "activity_type": None,
+    "count": None,
+    "open": None,
+    "timed": None,
+    "mean_seconds": None,
+    "p95_seconds": None,
 }
 TypeStats._shape = {
     "message_type": None,
@@ -2423,6 +2881,13 @@ ANSWERS: dict[str, Any] = {
     "message.stats": StatsOf,
     "thread.get": ThreadPage,
     "thread.summarize": Digest,
+    "activity.record": Activity,
+    "activity.complete": Activity,
+    "activity.feed": ActivityPage,
+    "activity.status": StatusSummary,
+    "activity.stats": ActivityStats,
+    "activity.export": Exported,
+    "activity.replay": ReplayPage,
     "session.start": Session,
     "session.get": SessionView,
     "session.list": SessionPage,
@@ -2450,6 +2915,8 @@ ANSWERS: dict[str, Any] = {
 }
 
 DATA: dict[str, Any] = {
+    "activity.completed": Activity,
+    "activity.recorded": Activity,
     "agent.joined": AgentView,
     "agent.left": AgentView,
     "agent.status_changed": AgentView,

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs" / "guides" / "python.md"
+BLOCK = re.compile(r"```python\n(.*?)```", re.S)
+GUIDES = [
+    path for path in sorted((ROOT / "docs" / "guides").glob("*.md")) if BLOCK.search(path.read_text("utf-8"))
+]
 
 SHOWN = {
     "two_agents": [
@@ -51,7 +54,12 @@ def test_an_example_shows_what_it_promises(name: str, tmp_path: Path) -> None:
         assert line in shown, shown
 
 
-def test_the_guide_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)
-    assert len(blocks) >= 5
-    run("-c", "\n".join(blocks), folder=tmp_path)
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_a_guide_runs_from_top_to_bottom(guide: Path, tmp_path: Path) -> None:
+    run("-c", "\n".join(BLOCK.findall(guide.read_text("utf-8"))), folder=tmp_path)
+
+
+def test_every_guide_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    guides = (ROOT / "docs" / "guides").glob("*.md")
+    assert [guide.name for guide in guides if f"(guides/{guide.name})" not in index] == []

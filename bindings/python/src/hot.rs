@@ -1,16 +1,17 @@
 //! The two calls that agents make all day, without a dict and without JSON on the way in.
 
 use folkmoot_engine::agents::{Location, Status, UpdatePresence};
+use folkmoot_engine::error::caught;
 use folkmoot_engine::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use serde_json::Value;
 
 use crate::error::to_python;
-use crate::guard::{caught, outside};
+use crate::guard::outside;
 use crate::hub::Hub;
 use crate::shape::Shape;
-use crate::{from_json, to_json};
+use crate::{from_json, hooks, to_json};
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
@@ -84,7 +85,8 @@ pub fn memory_get<'py>(
         return Ok(entry);
     }
     let key = text("key", key).map_err(|error| to_python(py, &error))?;
-    let found = outside(py, || hub.hub.memory_text(&hub.by, &key))?;
+    let depth = hooks::depth(py, &hub.hub);
+    let found = outside(py, || hooks::deep(depth, || hub.hub.memory_text(&hub.by, &key)))?;
     from_json::read(py, found.as_bytes(), shape)
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use folkmoot_engine::Json;
+use folkmoot_engine::activity::{ActivityFilter, Replay};
+use folkmoot_engine::error::caught;
+use folkmoot_engine::hub::Check;
 use folkmoot_engine::input::read_input;
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
 use pyo3::prelude::*;
@@ -10,9 +12,11 @@ use pyo3::types::PyDict;
 
 use crate::bridge::Bridge;
 use crate::error::to_python;
-use crate::guard::{caught, outside, waiting};
+use crate::guard::{outside, waiting};
+use crate::hooks::{self, Desk};
+use crate::playback::Playback;
 use crate::shape::Shape;
-use crate::subscription::Subscription;
+use crate::subscription::{Source, Subscription};
 use crate::{from_json, hot, shape, to_json};
 
 /// One handle on a hub, and on whose behalf it acts.
@@ -35,10 +39,8 @@ impl Hub {
         environment: bool,
     ) -> PyResult<Hub> {
         let given = to_json::input(config)?;
-        let hub = outside(py, || {
-            let config = read_config(&given, toml, environment)?;
-            folkmoot_engine::Hub::open(path, config)
-        })?;
+        let hub =
+            outside(py, || folkmoot_engine::Hub::open(path, HubConfig::layered(toml, environment, &given)?))?;
         Ok(Hub { hub, by: Principal::Process })
     }
 
@@ -56,15 +58,17 @@ impl Hub {
         input: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let input = to_json::input(input)?;
-        let over = || if self.hub.is_closed() { Err(closed()) } else { Ok(()) };
-        let answer = waiting(py, over, |check| self.hub.call_as(&self.by, name, &input, check))?;
+        let depth = hooks::depth(py, &self.hub);
+        let call = |check: &mut Check<'_>| self.hub.call_as(&self.by, name, &input, check);
+        let answer = waiting(py, || self.hub.check_open(), |check| hooks::deep(depth, || call(check)))?;
         from_json::read(py, &answer, shape::of_answer(py, name)?)
     }
 
     /// Runs an operation without waiting: the answer arrives at the bridge under the ticket that is returned.
     fn submit(&self, bridge: &Bridge, name: &str, input: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let depth = hooks::depth(input.py(), &self.hub);
         let input = to_json::input(input)?;
-        Ok(bridge.submit(&self.hub, &self.by, name, &input))
+        Ok(hooks::deep(depth, || bridge.submit(&self.hub, &self.by, name, &input)))
     }
 
     /// Takes what an agent has just done, at once.
@@ -99,6 +103,10 @@ impl Hub {
             location,
         };
         let update = fields.read().map_err(|error| to_python(py, &error))?;
+        if self.hub.hooked("presence.update") {
+            let depth = hooks::depth(py, &self.hub);
+            return outside(py, || hooks::deep(depth, || self.hub.run_as(&self.by, update)).map(drop));
+        }
         // Taken into memory: nothing here waits, so the interpreter's lock is kept.
         caught(|| self.hub.run_as(&self.by, update)).map(drop).map_err(|error| to_python(py, &error))
     }
@@ -119,6 +127,21 @@ impl Hub {
         hot::memory_cached(py, self, key, shape)
     }
 
+    /// Whether hooks are asked before this operation: then even a quick call waits.
+    fn hooked(&self, name: &str) -> bool {
+        self.hub.hooked(name)
+    }
+
+    /// Registers a hook whose questions are left at a desk.
+    fn hook(&self, py: Python<'_>, desk: &Desk, hook: &Bound<'_, PyDict>) -> PyResult<()> {
+        hooks::register(py, &self.hub, desk, hook)
+    }
+
+    /// Takes a hook away.
+    fn unhook(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        outside(py, || self.hub.unhook(name))
+    }
+
     /// Listens from now on, or from after a `seq`.
     #[pyo3(signature = (filter, after=None))]
     fn subscribe(
@@ -128,19 +151,52 @@ impl Hub {
         after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Subscription> {
         let filter = to_json::input(filter)?;
-        let after = after
-            .map(|after| {
-                after.extract::<u64>().map_err(|_| {
-                    Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0")
-                })
-            })
-            .transpose()
-            .map_err(|error| to_python(py, &error))?;
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
         let live = outside(py, || {
             let filter: Filter = read_input(&filter)?;
             self.hub.subscribe_as(&self.by, filter, after)
         })?;
-        Ok(Subscription::new(live, self.hub.clone()))
+        Ok(Subscription::new(Source::Events(live), self.hub.clone()))
+    }
+
+    /// Follows a task with its parts and messages, from its beginning or from after a `seq`.
+    #[pyo3(signature = (task_id, after=None))]
+    fn follow_task(
+        &self,
+        py: Python<'_>,
+        task_id: &str,
+        after: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subscription> {
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
+        let live = outside(py, || self.hub.execution_as(&self.by, task_id, after))?;
+        Ok(Subscription::new(Source::Execution(Box::new(live)), self.hub.clone()))
+    }
+
+    /// Follows the feed from now on, or from after a `seq`.
+    #[pyo3(signature = (filter, after=None))]
+    fn follow_feed(
+        &self,
+        py: Python<'_>,
+        filter: &Bound<'_, PyAny>,
+        after: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subscription> {
+        let filter = to_json::input(filter)?;
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
+        let live = outside(py, || {
+            let filter: ActivityFilter = read_input(&filter)?;
+            self.hub.follow_activity_as(&self.by, filter, after)
+        })?;
+        Ok(Subscription::new(Source::Activities(Box::new(live)), self.hub.clone()))
+    }
+
+    /// Plays back a span or a session.
+    fn replay(&self, py: Python<'_>, input: &Bound<'_, PyAny>) -> PyResult<Playback> {
+        let input = to_json::input(input)?;
+        let playback = outside(py, || {
+            let replay: Replay = read_input(&input)?;
+            self.hub.replay_as(&self.by, replay)
+        })?;
+        Ok(Playback::new(playback, self.hub.clone()))
     }
 
     /// Has this process beat for an agent.
@@ -192,19 +248,9 @@ impl Hub {
     }
 }
 
-pub fn closed() -> Error {
-    Error::unavailable("this hub is closed").with("reason", "closed").hint("open it again")
-}
-
-fn read_config(given: &[u8], toml: Option<&str>, environment: bool) -> folkmoot_engine::Result<HubConfig> {
-    let base = toml.map_or_else(|| Ok(HubConfig::default()), HubConfig::from_toml)?;
-    let base = if environment { base.with_env(std::env::vars())? } else { base };
-    let mut whole = serde_json::to_value(base).unwrap_or_default();
-    let given = read_input::<Json>(given)?.to_value();
-    if let (Some(whole), Some(given)) = (whole.as_object_mut(), given.as_object()) {
-        whole.extend(given.clone());
-    }
-    HubConfig::from_json(&whole)
+fn read_after(after: Option<&Bound<'_, PyAny>>) -> folkmoot_engine::Result<Option<u64>> {
+    let bad = |after| Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0");
+    after.map(|after| after.extract::<u64>().map_err(|_| bad(after))).transpose()
 }
 
 /// Every key of a configuration with its default.

@@ -21,6 +21,12 @@ pub fn input(given: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     written.map(|()| out).map_err(|bad| to_python(given.py(), &bad.error()))
 }
 
+/// Any value as JSON text.
+pub fn value(given: &Bound<'_, PyAny>) -> folkmoot_engine::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    write(given, &mut out, 0).map(|()| out).map_err(|bad| bad.error())
+}
+
 /// A value that JSON cannot hold, and the way to it, innermost first.
 struct Bad {
     way: Vec<String>,

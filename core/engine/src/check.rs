@@ -1,9 +1,10 @@
 //! `fold(log) == tables`: the check behind `folkmoot check`.
 //!
 //! The events that the log still holds are applied to empty tables, and the result is compared with the tables of the
-//! hub, row by row. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by
-//! name: counters of leases, holders, inboxes with their read marks, connected clients and rates of sessions, consumers,
-//! idempotency keys, search indexes, versions that retention has set aside.
+//! hub, row by row. What an event says is not repeated in the rows of tasks and keys: a row that names its event stands
+//! for it. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by name:
+//! counters of leases, holders, inboxes with their read marks, connected clients and rates of sessions, consumers,
+//! idempotency keys, search indexes, the feed, versions that retention has set aside.
 
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -53,14 +54,25 @@ const TABLES: &[Table] = &[
     Table { name: "decision", key: "session_id || char(9) || seq", seq: "seq", columns: "decision_id, body" },
     Table { name: "session_state", key: "session_id", seq: "seq", columns: "version, body" },
     Table {
+        name: "activity",
+        key: "activity_id",
+        seq: "changed",
+        columns: "seq, agent_id, open, took_ms, body",
+    },
+    Table {
         name: "task",
         key: "task_id",
         seq: "seq",
         columns: "status, open, (SELECT requires FROM reqset r WHERE r.reqset = task.reqset), priority, due, assignee, \
-                  session_id, parent_id, wake_at, token, auto, body",
+                  session_id, parent_id, wake_at, token, auto, aside",
     },
     Table { name: "dep", key: "task_id || ' ' || depends_on", seq: "seq", columns: "task_id" },
-    Table { name: "memory", key: "key", seq: "seq", columns: "version, gone, expires_at, body" },
+    Table {
+        name: "memory",
+        key: "key",
+        seq: "seq",
+        columns: "version, gone, expires_at, created_by, created_at",
+    },
     Table { name: "acl", key: "prefix || ' ' || exact", seq: "seq", columns: "body" },
 ];
 
@@ -106,6 +118,7 @@ fn decode(kind: &str, data: &str) -> Result<Option<Box<dyn Body>>> {
     match kind.split_once('.').map_or(kind, |(noun, _)| noun) {
         "agent" | "presence" => crate::agents::events::decode(kind, data),
         "message" => crate::messages::events::decode(kind, data),
+        "activity" => crate::activity::events::decode(kind, data),
         "session" | "channel" => crate::sessions::events::decode(kind, data),
         "task" => crate::tasks::events::decode(kind, data),
         "memory" => crate::memory::events::decode(kind, data),

@@ -64,6 +64,12 @@ pub struct HubConfig {
     pub retain_pulse_minutes: f64,
     /// Versions kept of each memory key.
     pub retain_versions: u64,
+    /// How many activities the feed keeps at most.
+    pub retain_activities: u64,
+    /// Days that the feed keeps an activity.
+    pub retain_activity_days: f64,
+    /// How many of the newest activities stay however old they are.
+    pub retain_activities_least: u64,
     /// Hours that an idempotency key is remembered.
     pub idempotency_hours: f64,
 
@@ -116,6 +122,9 @@ impl Default for HubConfig {
             retain_days: 30.0,
             retain_pulse_minutes: 10.0,
             retain_versions: 100,
+            retain_activities: 1_000_000,
+            retain_activity_days: 30.0,
+            retain_activities_least: 1_000,
             idempotency_hours: 24.0,
             max_value_bytes: 1 << 20,
             max_message_bytes: 256 << 10,
@@ -193,6 +202,19 @@ impl HubConfig {
         HubConfig::from_json(&whole)
     }
 
+    /// The configuration that a program was given: keys of a JSON object over the environment over TOML text, each where
+    /// it is wanted.
+    pub fn layered(toml: Option<&str>, environment: bool, given: &[u8]) -> Result<HubConfig> {
+        let base = toml.map_or_else(|| Ok(HubConfig::default()), HubConfig::from_toml)?;
+        let base = if environment { base.with_env(std::env::vars())? } else { base };
+        let mut whole = serde_json::to_value(base).unwrap_or_default();
+        let given = crate::input::read_input::<crate::json::Json>(given)?.to_value();
+        if let (Some(whole), Some(given)) = (whole.as_object_mut(), given.as_object()) {
+            whole.extend(given.clone());
+        }
+        HubConfig::from_json(&whole)
+    }
+
     /// Every key with its default.
     pub fn keys() -> BTreeMap<String, Value> {
         match serde_json::to_value(HubConfig::default()) {
@@ -214,6 +236,7 @@ impl HubConfig {
             ("write_timeout_seconds", self.write_timeout_seconds, 0.01),
             ("retain_days", self.retain_days, 0.0),
             ("retain_pulse_minutes", self.retain_pulse_minutes, 0.0),
+            ("retain_activity_days", self.retain_activity_days, 0.0),
             ("idempotency_hours", self.idempotency_hours, 0.0),
         ] {
             if !(value.is_finite() && value >= least && value <= 1e9) {
@@ -223,6 +246,7 @@ impl HubConfig {
         for (field, value, least) in [
             ("retain_events", self.retain_events, 1),
             ("retain_versions", self.retain_versions, 1),
+            ("retain_activities", self.retain_activities, 1),
             ("relaxed_queue", self.relaxed_queue, 1),
             ("subscription_queue", self.subscription_queue, 1),
             ("max_items", self.max_items, 1),

@@ -10,6 +10,7 @@ use folkmoot_sys::sync::{Condvar, Mutex};
 use crate::agents::relaxed::Relaxed;
 use crate::config::HubConfig;
 use crate::error::{Error, Result};
+use crate::hooks::Hooks;
 use crate::keeper::Keeper;
 use crate::leases::LeaseWatch;
 use crate::memory::cache::Cache;
@@ -36,6 +37,7 @@ pub(crate) struct Core {
     pub cache: Cache,
     pub keeper: Keeper,
     pub pool: Arc<Pool>,
+    pub hooks: Hooks,
     /// This process's incarnation, which holds leases.
     pub holder: String,
     pub handles: AtomicUsize,
@@ -74,6 +76,7 @@ impl Core {
             cache: Cache::default(),
             keeper: Keeper::default(),
             pool: Arc::default(),
+            hooks: Hooks::default(),
             holder,
             handles: AtomicUsize::new(0),
             tail: Tail::default(),
@@ -100,11 +103,14 @@ impl Core {
         Ok(())
     }
 
-    fn spawn(self: &Arc<Core>, name: &str, body: impl FnOnce(Arc<Core>) + Send + 'static) -> Result<()> {
+    /// Starts a thread of the hub's, which closing waits for.
+    pub fn spawn(self: &Arc<Core>, name: &str, body: impl FnOnce(Arc<Core>) + Send + 'static) -> Result<()> {
         let core = self.clone();
         let thread =
             std::thread::Builder::new().name(format!("folkmoot-{name}")).spawn(move || body(core))?;
-        self.threads.lock().push(thread);
+        let mut threads = self.threads.lock();
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
         Ok(())
     }
 
@@ -194,6 +200,7 @@ impl Core {
         if self.is_forked() || self.closed.load(Ordering::Acquire) {
             return;
         }
+        self.hooks.close();
         if !self.config.read_only {
             // First no more are taken, then all that were are written.
             self.relaxed.close();
@@ -218,7 +225,8 @@ impl Core {
         }
         self.storage.sidecar.nudge();
         let own = std::thread::current().id();
-        for thread in self.threads.lock().drain(..) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
             if thread.thread().id() != own {
                 let _ = thread.join();
             }

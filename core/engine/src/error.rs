@@ -220,6 +220,18 @@ impl Error {
     }
 }
 
+/// Runs something of the engine's on behalf of another language: a panic becomes `internal`.
+pub fn caught<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let said = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no words");
+        Err(Error::internal(format!("the engine stopped in the middle of a call: {said}")))
+    })
+}
+
 /// Keeps a quoted value short enough to read: an error is no place for a megabyte.
 fn shorten(value: Value) -> Value {
     const LONGEST: usize = 120;
@@ -291,7 +303,10 @@ impl From<std::io::Error> for Error {
         use std::io::ErrorKind as K;
         match error.kind() {
             K::StorageFull => Error::storage("the disk is full").hint("free some space and call again"),
-            K::PermissionDenied => Error::storage(format!("the file may not be used: {error}")),
+            K::PermissionDenied => Error::storage(format!("the file may not be used: {error}")).hint(
+                "check who owns the file, its sidecar (its name and `-moot`) and their folder; who only reads must be \
+                 allowed to write there, too",
+            ),
             _ => Error::storage(format!("the file system refused: {error}")),
         }
     }

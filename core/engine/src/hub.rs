@@ -1,21 +1,25 @@
 //! The hub as its users hold it: open, call, subscribe, close.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use folkmoot_sys::sync::{Mutex, PerProcess};
 
+use crate::activity::{self, ActivityFilter, Follow, Format, Playback, Replay};
 use crate::config::HubConfig;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::events::filter::Filter;
 use crate::events::subscription::Subscription;
+use crate::hooks;
 use crate::operations::{self, Operation, Run};
 use crate::pipeline::command::Command;
 use crate::principal::Principal;
 use crate::seams::Seams;
+use crate::tasks::Execution;
 
 /// Asked several times a second by a call that waits: an error ends the wait.
 pub type Check<'a> = dyn FnMut() -> Result<()> + 'a;
@@ -42,6 +46,10 @@ pub struct Hub {
 struct Handle {
     core: Arc<Core>,
     closed: AtomicBool,
+    /// The agents that this process beats for on this handle's behalf.
+    held: Mutex<HashSet<String>>,
+    /// The hooks that go with this handle: their names and numbers.
+    hooks: Mutex<Vec<(String, u64)>>,
 }
 
 /// The hubs that are open in this process, by device and inode.
@@ -86,7 +94,9 @@ impl Hub {
 
     /// A handle that is counted already.
     fn over(core: Arc<Core>) -> Hub {
-        Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false) }) }
+        let handle =
+            Handle { core, closed: AtomicBool::new(false), held: Mutex::default(), hooks: Mutex::default() };
+        Hub { handle: Arc::new(handle) }
     }
 
     pub(crate) fn core(&self) -> Result<&Arc<Core>> {
@@ -97,6 +107,16 @@ impl Hub {
         }
         self.handle.core.check_usable()?;
         Ok(&self.handle.core)
+    }
+
+    /// Refuses when this handle cannot be used: it is closed, or its process has forked.
+    pub fn check_open(&self) -> Result<()> {
+        self.core().map(drop)
+    }
+
+    /// Has a hook go with this handle.
+    pub(crate) fn note_hook(&self, name: String, order: u64) {
+        self.handle.hooks.lock().push((name, order));
     }
 
     /// The path of the file.
@@ -124,14 +144,10 @@ impl Hub {
     ) -> Result<Vec<u8>> {
         let core = self.core()?;
         let operation = operations::find(name)?;
-        match operation.run {
-            Run::Change(parse) => {
-                let command = core.queue.run(core, operation.name, operation.class, by, parse(input)?)?;
-                command.answer_json()
-            }
-            Run::Query(read) => read(core, by, input),
-            Run::Compose(run) => run(&Scope { core, by, op: operation }, input, check),
-            Run::Relaxed(run) => run(core, by, input),
+        match hooks::before(core, operation, by, input, check)? {
+            None => run(core, operation, by, input, check),
+            Some(changed) => run(core, operation, by, changed.text.as_bytes(), check)
+                .map_err(|error| changed.explain(error)),
         }
     }
 
@@ -154,6 +170,13 @@ impl Hub {
             Ok(prepared) => prepared,
             Err(error) => return done(Err(error)),
         };
+        if core.hooks.hooked(operation.name) {
+            // Whoever must not wait for the operation must not wait for its hooks.
+            let (hub, by, input, depth) = (self.clone(), by.clone(), input.to_vec(), hooks::depth());
+            return core.pool.run(move || {
+                done(hooks::with_depth(depth, || hub.call_as(&by, operation.name, &input, &mut check)));
+            });
+        }
         match operation.run {
             Run::Change(parse) => match parse(input) {
                 Ok(command) => {
@@ -179,13 +202,14 @@ impl Hub {
 
     /// Runs a typed operation on someone's behalf.
     pub fn run_as<O: Operate>(&self, by: &Principal, input: O) -> Result<O::Output> {
-        input.operate(self.core()?, by, &mut || Ok(()))
+        let core = self.core()?;
+        hooks::before_typed(core, by, input, |input| input.operate(core, by, &mut || Ok(())))
     }
 
     /// `memory.get` of a key's newest version as JSON text, without parsing what nobody looks at.
     pub fn memory_text(&self, by: &Principal, key: &str) -> Result<Arc<str>> {
         let core = self.core()?;
-        if by.agent_id().is_some() {
+        if by.agent_id().is_some() || core.hooks.hooked("memory.get") {
             let entry = self.run_as(by, crate::memory::Get::new(key))?;
             let text = serde_json::to_string(&entry).map_err(|error| Error::internal(error.to_string()))?;
             return Ok(text.into());
@@ -197,7 +221,8 @@ impl Hub {
     /// Like [`Hub::memory_text`] when that is known without waiting; `None` when it is not.
     pub fn memory_cached(&self, by: &Principal, key: &str) -> Result<Option<Arc<str>>> {
         let core = self.core()?;
-        Ok(if by.agent_id().is_some() { None } else { core.cache.hit(core, key) })
+        let asks = by.agent_id().is_some() || core.hooks.hooked("memory.get");
+        Ok(if asks { None } else { core.cache.hit(core, key) })
     }
 
     /// Listens from now on, or from after a `seq`.
@@ -210,10 +235,74 @@ impl Hub {
         Subscription::open(self.core()?, filter, by, after)
     }
 
-    /// Has this process beat for the agent until it leaves or the hub is closed. The agent must be registered.
+    /// Follows a task with its parts and what is said about them, from its beginning or from after a `seq`, to its end.
+    ///
+    /// # Errors
+    ///
+    /// `not_found` when there is no such task; `invalid_input` when `after` lies ahead.
+    pub fn execution(&self, task_id: &str, after: Option<u64>) -> Result<Execution> {
+        self.execution_as(&Principal::Process, task_id, after)
+    }
+
+    /// Follows a task on someone's behalf: messages that this principal may not see are left out.
+    pub fn execution_as(&self, by: &Principal, task_id: &str, after: Option<u64>) -> Result<Execution> {
+        Execution::open(self.core()?, by, task_id, after)
+    }
+
+    /// Follows the feed live from now on, or from after a `seq`: first what was, then what comes, nothing twice.
+    pub fn follow_activity(&self, filter: ActivityFilter, after: Option<u64>) -> Result<Follow> {
+        self.follow_activity_as(&Principal::Process, filter, after)
+    }
+
+    /// Follows the feed on someone's behalf: what that principal may not see is left out.
+    pub fn follow_activity_as(
+        &self,
+        by: &Principal,
+        filter: ActivityFilter,
+        after: Option<u64>,
+    ) -> Result<Follow> {
+        Follow::open(self.core()?, filter, by, after)
+    }
+
+    /// Writes the feed, oldest first, in bounded memory; answers how many activities were written.
+    pub fn export_activities(
+        &self,
+        filter: ActivityFilter,
+        format: Format,
+        out: &mut dyn Write,
+    ) -> Result<u64> {
+        self.export_activities_as(&Principal::Process, filter, format, out, &mut || Ok(()))
+    }
+
+    /// Writes the feed on someone's behalf; `check` is asked between its parts, and an error of it ends the export.
+    pub fn export_activities_as(
+        &self,
+        by: &Principal,
+        filter: ActivityFilter,
+        format: Format,
+        out: &mut dyn Write,
+        check: &mut Check<'_>,
+    ) -> Result<u64> {
+        activity::export::write_all(self.core()?, by, filter, format, out, check)
+    }
+
+    /// Plays back a span or a session: an iterator that gives each event when its turn has come.
+    pub fn replay(&self, replay: Replay) -> Result<Playback> {
+        self.replay_as(&Principal::Process, replay)
+    }
+
+    /// Plays back on someone's behalf: what that principal may not see is left out.
+    pub fn replay_as(&self, by: &Principal, replay: Replay) -> Result<Playback> {
+        Playback::open(self.core()?, by, &replay)
+    }
+
+    /// Has this process beat for the agent until it leaves or this handle is closed. The agent must be registered.
     pub fn hold_agent(&self, agent_id: &str) -> Result<()> {
         let core = self.core()?;
-        core.keeper.hold(core, agent_id)
+        let mut held = self.handle.held.lock();
+        core.keeper.hold(core, agent_id, !held.contains(agent_id))?;
+        held.insert(agent_id.to_owned());
+        Ok(())
     }
 
     /// Writes what was acknowledged from memory (relaxed updates).
@@ -245,7 +334,8 @@ impl Hub {
         crate::check::check(&conn)
     }
 
-    /// Closes this handle. The last one of the process ends the hub's threads and takes its agents offline.
+    /// Closes this handle and takes the agents offline that it alone held. The last one of the process ends the hub's
+    /// threads.
     pub fn close(&self) {
         self.handle.close();
     }
@@ -256,10 +346,33 @@ impl Hub {
     }
 }
 
+/// Runs an operation whose hooks have been asked.
+fn run(
+    core: &Arc<Core>,
+    operation: &'static Operation,
+    by: &Principal,
+    input: &[u8],
+    check: &mut Check<'_>,
+) -> Result<Vec<u8>> {
+    match operation.run {
+        Run::Change(parse) => {
+            core.queue.run(core, operation.name, operation.class, by, parse(input)?)?.answer_json()
+        }
+        Run::Query(read) => read(core, by, input),
+        Run::Compose(run) => run(&Scope { core, by, op: operation }, input, check),
+        Run::Relaxed(run) => run(core, by, input),
+    }
+}
+
 impl Handle {
     fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
+        }
+        if !self.core.is_forked() {
+            for (name, order) in std::mem::take(&mut *self.hooks.lock()) {
+                self.core.hooks.remove_own(&name, order);
+            }
         }
         if self.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.core.close();
@@ -269,6 +382,11 @@ impl Handle {
             if others.is_none_or(|other| Arc::ptr_eq(&other, &self.core)) {
                 self.core.storage.let_go();
             }
+            return;
+        }
+        let held = self.held.lock().drain().collect();
+        if let Err(error) = self.core.keeper.let_go(&self.core, held) {
+            tracing::warn!(%error, "agents of a handle could not be taken offline on closing");
         }
     }
 }
@@ -305,7 +423,10 @@ pub struct Scope<'a> {
 }
 
 /// A typed operation: implemented for every input of the table.
-pub trait Operate: Sized {
+pub trait Operate: serde::Serialize + serde::de::DeserializeOwned {
+    /// The operation's name.
+    const NAME: &'static str;
+
     /// What it answers.
     type Output;
 

@@ -6,6 +6,7 @@
 //!
 //! The path of a change is the order of [`pipeline`]: command → decide → append → apply → publish.
 
+pub mod activity;
 pub mod agents;
 pub mod check;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod config;
 pub(crate) mod core;
 pub mod error;
 pub mod events;
+pub mod hooks;
 pub mod hub;
 pub mod id;
 pub mod input;
@@ -31,6 +33,8 @@ pub(crate) mod retention;
 pub mod seams;
 pub(crate) mod search;
 pub mod sessions;
+pub mod spreadsheet;
+pub(crate) mod steady;
 pub mod storage;
 pub mod tasks;
 

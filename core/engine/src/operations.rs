@@ -17,7 +17,7 @@ use crate::input::read_input;
 use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
 use crate::principal::Principal;
 use crate::sessions::{self, channels};
-use crate::{agents, events, memory, messages, tasks};
+use crate::{activity, agents, events, memory, messages, tasks};
 
 /// Errors that any operation may answer.
 pub const COMMON_ERRORS: &[Code] =
@@ -44,6 +44,8 @@ pub struct Operation {
     /// The JSON Schema of its answer.
     pub output_schema: fn() -> Schema,
     pub(crate) run: Run,
+    /// Refuses what has not the form of its input.
+    pub(crate) check: fn(&[u8]) -> Result<()>,
 }
 
 impl Operation {
@@ -108,8 +110,12 @@ pub trait Relax:
     fn relax(self, core: &Arc<Core>, by: &Principal) -> Result<Self::Output>;
 }
 
+fn check_input<T: serde::de::DeserializeOwned>(input: &[u8]) -> Result<()> {
+    read_input::<T>(input).map(drop)
+}
+
 fn parse_change<C: Change>(input: &[u8]) -> Result<Box<dyn Command>> {
-    Ok(Box::new(Pending::new(read_input::<C>(input)?)))
+    Ok(Box::new(Pending::for_json(read_input::<C>(input)?)))
 }
 
 fn run_query<Q: Query>(core: &Arc<Core>, by: &Principal, input: &[u8]) -> Result<Vec<u8>> {
@@ -190,10 +196,12 @@ macro_rules! operations {
                 input_schema: schema::<$input>,
                 output_schema: schema::<output_of!($form, $input)>,
                 run: run_of!($form, $input),
+                check: check_input::<$input>,
             },
         )*];
         $(
             impl Operate for $input {
+                const NAME: &'static str = $name;
                 type Output = output_of!($form, $input);
 
                 #[allow(private_interfaces, unused_variables)]
@@ -213,11 +221,11 @@ operations! {
     /// Gets one agent with its presence.
     query Read "agent.get"(agents::Get) "agents:read" "GET /agents/{agent_id}" [NotFound]
     /// Sets an agent's status.
-    change Durable "agent.set_status"(agents::SetStatus) "agents:write" "PUT /agents/{agent_id}/status" [NotFound, NotAllowed]
+    compose Durable "agent.set_status"(agents::SetStatus) "agents:write" "PUT /agents/{agent_id}/status" [NotFound, NotAllowed]
     /// Shows that an agent is alive: renews its presence and the leases of its tasks.
     change Shared "agent.heartbeat"(agents::Heartbeat) "agents:write" "POST /agents/{agent_id}/heartbeat" [NotFound, NotAllowed]
     /// Takes an agent offline; what it holds lapses with its leases.
-    change Durable "agent.leave"(agents::Leave) "agents:write" "POST /agents/{agent_id}/leave" [NotFound, NotAllowed]
+    compose Durable "agent.leave"(agents::Leave) "agents:write" "POST /agents/{agent_id}/leave" [NotFound, NotAllowed]
 
     /// Takes what an agent has just done: moves its counters, status and times. Returns at once.
     relaxed Relaxed "presence.update"(agents::UpdatePresence) "agents:write" "POST /presence/{agent_id}" [NotFound, NotAllowed]
@@ -320,8 +328,23 @@ operations! {
     query Read "message.stats"(messages::Stats) "messages:read" "GET /messages/stats" []
     /// Gets the newest messages of a thread, in order.
     query Read "thread.get"(messages::GetThread) "messages:read" "GET /threads/{thread_id}" mcp true [NotFound]
-    /// Condenses a thread or a session into an extractive digest.
-    query Read "thread.summarize"(messages::Summarize) "messages:read" "POST /threads/summarize" mcp true [NotFound]
+    /// Condenses a thread or a session: a digest taken out of its messages, with the summary of a plugged-in summarizer.
+    compose Read "thread.summarize"(messages::Summarize) "messages:read" "POST /threads/summarize" mcp true [NotFound]
+
+    /// Records what an agent does; it stays open until it is completed.
+    change Durable "activity.record"(activity::Record) "activities:write" "POST /collaboration/record-activity" mcp true [AlreadyExists, NotAllowed]
+    /// Completes a recorded activity with its result and outcome.
+    change Durable "activity.complete"(activity::Complete) "activities:write" "POST /collaboration/complete-activity" mcp true [NotFound, Conflict, NotAllowed]
+    /// Reads the feed, newest first: what was recorded, and what the engine did.
+    compose Read "activity.feed"(activity::Feed) "activities:read" "GET /collaboration/activity-feed" mcp true []
+    /// Says how everyone is now: the summary that listeners get every two seconds.
+    compose Read "activity.status"(activity::Status) "activities:read" "GET /collaboration/agent-status" mcp true []
+    /// Counts activities by type, agent, department and time, and says how long they take.
+    compose Read "activity.stats"(activity::Stats) "activities:read" "GET /collaboration/activity-stats" []
+    /// Writes the feed as CSV, JSON or JSON Lines, oldest first, a part at a time.
+    compose Read "activity.export"(activity::Export) "activities:read" "GET /collaboration/activity-export" []
+    /// Reads the events of a span or a session with the seconds after which each is to be played.
+    compose Read "activity.replay"(activity::Replay) "activities:read" "GET /collaboration/activity-replay" []
 
     /// Starts a session: a piece of work that agents do together, with channels and a shared state.
     change Durable "session.start"(sessions::Start) "sessions:write" "POST /sessions" mcp true [NotFound, AlreadyExists, NotAllowed]

@@ -58,6 +58,8 @@ pub(crate) fn trim(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     crate::search::catch_up(core)?;
     let keep = core.config.retain_events;
     let surplus = core.storage.read(|reader| counted.lock().surplus(reader.db, keep))?;
+    crate::activity::index::follow_behind(core, surplus)?;
+    crate::activity::forget::forget(core)?;
     while !system(core, "retention.trim", Class::Shared, Trim { surplus })? {
         if core.is_closed() {
             return Ok(());
@@ -88,8 +90,11 @@ impl Change for Trim {
 
 fn trim_events(cx: &Decide<'_>, surplus: u64) -> Result<i64> {
     let (base, _) = log::base(cx.db)?;
-    let indexed: i64 = cx.db.prepare_cached("SELECT seq FROM fts_upto")?.query_row([], |row| row.get(0))?;
-    let oldest = cx.now.plus_seconds(-cx.config.retain_days * 86_400.0).millis();
+    let indexed: i64 = cx
+        .db
+        .prepare_cached("SELECT min(fts.seq, feed.seq) FROM fts_upto fts, feed_upto feed")?
+        .query_row([], |row| row.get(0))?;
+    let oldest = cx.steady.plus_seconds(-cx.config.retain_days * 86_400.0).millis();
     // The newest event stays, whatever its age: the next one's hash follows from it. Only what is old from the front on
     // goes: an event of a clock that was wrong for a while must not take those before it along.
     let upto: Option<i64> = cx
@@ -102,6 +107,7 @@ fn trim_events(cx: &Decide<'_>, surplus: u64) -> Result<i64> {
         .query_row(params![base as i64, STEP, surplus as i64, oldest, indexed], |row| row.get(0))?;
     let Some(upto) = upto else { return Ok(0) };
     crate::memory::tables::set_aside(cx.db, upto as u64, cx.config.retain_versions)?;
+    crate::tasks::tables::set_aside(cx.db, upto as u64)?;
     cx.db
         .prepare_cached("UPDATE hub SET base_seq = ?1, base_hash = (SELECT hash FROM event WHERE seq = ?1)")?
         .execute([upto])?;
@@ -109,7 +115,7 @@ fn trim_events(cx: &Decide<'_>, surplus: u64) -> Result<i64> {
 }
 
 fn trim_pulses(cx: &Decide<'_>) -> Result<i64> {
-    let oldest = cx.now.plus_seconds(-cx.config.retain_pulse_minutes * 60.0).millis();
+    let oldest = cx.steady.plus_seconds(-cx.config.retain_pulse_minutes * 60.0).millis();
     // The newest pulse stays: `seq` is never given again.
     let gone = cx
         .db
@@ -122,7 +128,7 @@ fn trim_pulses(cx: &Decide<'_>) -> Result<i64> {
 }
 
 fn trim_idempotency(cx: &Decide<'_>) -> Result<i64> {
-    let oldest = cx.now.plus_seconds(-cx.config.idempotency_hours * 3_600.0).millis();
+    let oldest = cx.steady.plus_seconds(-cx.config.idempotency_hours * 3_600.0).millis();
     let gone = cx
         .db
         .prepare_cached(

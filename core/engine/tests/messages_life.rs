@@ -268,7 +268,7 @@ fn a_digest_says_that_it_is_one_and_shows_who_what_first_last_and_most_reacted()
     in_session("ana", "an idea");
     hub.run(react(&good, "ana", "👍")).unwrap();
     let last = hub.run(redact(&in_session("ana", "a secret"), Some("ana"))).unwrap();
-    let of_session = Summarize { session_id: Some("s".into()), thread_id: None };
+    let of_session = Summarize { session_id: Some("s".into()), ..Summarize::default() };
     let digest = hub.run(of_session).unwrap();
     assert_eq!((digest.method.as_str(), digest.message_count), ("extractive", 4));
     let people: Vec<_> = digest.participants.iter().map(|who| (who.agent_id.as_str(), who.sent)).collect();
@@ -277,7 +277,7 @@ fn a_digest_says_that_it_is_one_and_shows_who_what_first_last_and_most_reacted()
     assert_eq!(contents(&digest.most_reacted), ["a good idea"]);
     assert!(digest.summary.starts_with("Extractive digest"), "{}", digest.summary);
     assert!(digest.summary.contains("a good idea") && !digest.summary.contains("secret"));
-    let thread = hub.run(Summarize { thread_id: Some(first.message_id), session_id: None }).unwrap();
+    let thread = hub.run(Summarize { thread_id: Some(first.message_id), ..Summarize::default() }).unwrap();
     assert_eq!((thread.message_count, &thread.first), (1, &thread.last));
     for (input, code, field) in [
         (json!({}), Code::InvalidInput, "thread_id"),

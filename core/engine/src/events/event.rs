@@ -6,8 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::clock::Time;
+use crate::core::Core;
 use crate::error::Result;
 use crate::id::event_id;
 use crate::json::Json;
@@ -26,7 +28,8 @@ pub struct Place {
     pub target_agents: Vec<String>,
     /// What ties a question to its answer.
     pub correlation_id: Option<String>,
-    /// A memory key, or the type of a published event.
+    /// A memory key, the type of a published event, or the task at the top of the tree that a task, or what is said about
+    /// it, belongs to.
     pub subject: Option<String>,
 }
 
@@ -59,6 +62,21 @@ pub struct Event {
 }
 
 impl Event {
+    /// A frame without a `seq`, for subscribers of this process; the newest of its kind and subject replaces the others.
+    pub(crate) fn frame(core: &Core, kind: &'static str, subject: Option<&str>, data: Value) -> Event {
+        Event {
+            seq: 0,
+            kind: kind.into(),
+            time: core.seams.clock.wall(),
+            principal: Principal::Process,
+            place: Place { subject: subject.map(str::to_owned), ..Place::default() },
+            data: Json::from(data),
+            relaxed: true,
+            hub: core.storage.hub_id,
+            wire: OnceLock::new(),
+        }
+    }
+
     /// The event's id, which holds its `seq`.
     pub fn id(&self) -> String {
         event_id(self.hub, self.seq).to_string()
@@ -148,6 +166,8 @@ pub struct Draft {
     pub place: Place,
     /// What it says.
     pub body: Box<dyn Body>,
+    /// Whether the command answers just what the event says.
+    pub answers: bool,
     /// Whether it is kept for minutes only, though its operation is not of that class.
     pub relaxed: bool,
 }

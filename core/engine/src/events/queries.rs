@@ -12,6 +12,7 @@ use super::filter::Filter;
 use crate::clock::Time;
 use crate::core::Core;
 use crate::error::Result;
+use crate::hooks::HookStats;
 use crate::hub::{Check, Scope};
 use crate::json::Json;
 use crate::lists::{self, Budget};
@@ -130,7 +131,8 @@ impl EventPage {
     }
 }
 
-fn wire(event: &Event) -> Json {
+/// An event as it is sent.
+pub(crate) fn wire(event: &Event) -> Json {
     Json::from_text(event.wire().as_ref().to_owned()).unwrap_or_default()
 }
 
@@ -207,6 +209,9 @@ pub struct Stats {
     pub events: BTreeMap<String, u64>,
     /// The time of the newest durable event.
     pub last_event_at: Option<Time>,
+    /// The hooks of the process that was asked, by name.
+    #[serde(default)]
+    pub hooks: Vec<HookStats>,
 }
 
 impl Compose for HubStats {
@@ -235,6 +240,7 @@ impl Compose for HubStats {
                      AND version = (SELECT max(version) FROM memory WHERE key = m.key)")?,
                 events: counts("SELECT kind, count(*) FROM event GROUP BY kind")?,
                 last_event_at: last.map(Time::from_millis),
+                hooks: scope.core.hooks.stats(),
             })
         })
     }

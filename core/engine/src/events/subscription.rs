@@ -72,8 +72,11 @@ impl Shared {
             return;
         }
         if frame {
-            // A summary is worth only its newest.
-            state.queue.retain(|queued| queued.seq != 0);
+            // A frame is worth only its newest.
+            let older = |queued: &Event| {
+                queued.seq == 0 && queued.kind == event.kind && queued.place.subject == event.place.subject
+            };
+            state.queue.retain(|queued| !older(queued));
         } else if state.queue.len() >= self.capacity {
             state.behind = Some(state.skip_before_queue());
             state.queue.clear();

@@ -31,6 +31,7 @@ pub mod queries;
 pub mod search;
 pub(crate) mod selection;
 pub mod stats;
+mod summaries;
 pub(crate) mod tables;
 pub mod threads;
 

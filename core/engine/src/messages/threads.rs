@@ -107,6 +107,9 @@ pub struct Summarize {
     /// The session.
     #[serde(default)]
     pub session_id: Option<String>,
+    /// The summarizer of this process that writes it, by name; the one registered first when left out.
+    #[serde(default)]
+    pub summarizer: Option<String>,
 }
 
 /// Who took part.
@@ -122,11 +125,19 @@ pub struct Participant {
     pub sent: u64,
 }
 
-/// Answer of `thread.summarize`: a digest made of the messages themselves, not written by a model.
+/// Answer of `thread.summarize`: a digest made of the messages themselves, with the summary of a summarizer if there is
+/// one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Digest {
-    /// Always `extractive`: what follows was taken out of the messages; nothing was rephrased.
+    /// `extractive`: all that follows was taken out of the messages, nothing was rephrased. `summarizer`: `summary` was
+    /// written by a plug-in.
     pub method: String,
+    /// The summarizer that wrote `summary`, or that was asked in vain.
+    #[serde(default)]
+    pub summarizer: Option<String>,
+    /// Why the summarizer wrote nothing; then the digest is extractive.
+    #[serde(default)]
+    pub summarizer_error: Option<String>,
     /// The thread, when it is of one.
     pub thread_id: Option<String>,
     /// The session, when it is of one.
@@ -143,7 +154,7 @@ pub struct Digest {
     pub last: Message,
     /// Up to three messages with the most reactions, the most first; redacted ones are left out.
     pub most_reacted: Vec<Message>,
-    /// All this in a few sentences, which say what they are.
+    /// All this in a few sentences, which say what they are; or what the summarizer wrote.
     pub summary: String,
 }
 
@@ -152,10 +163,18 @@ const MOST_REACTED: usize = 3;
 /// How many characters of a message a digest quotes.
 const QUOTED: usize = 200;
 
-impl Query for Summarize {
-    type Output = Digest;
+impl Summarize {
+    /// The messages that are to be condensed.
+    pub(super) fn selection(&self) -> Selection<'_> {
+        Selection {
+            thread_id: self.thread_id.as_deref(),
+            session_id: self.session_id.as_deref(),
+            ..Selection::default()
+        }
+    }
 
-    fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<Digest> {
+    /// The extractive digest of what an agent may see.
+    pub(super) fn digest(&self, db: &Connection, viewer: Option<&str>) -> Result<Digest> {
         let (noun, id) = match (&self.thread_id, &self.session_id) {
             (Some(id), None) => ("thread", id),
             (None, Some(id)) => ("session", id),
@@ -169,12 +188,7 @@ impl Query for Summarize {
             }
         };
         id::check_name(&format!("{noun}_id"), id)?;
-        let selection = Selection {
-            thread_id: self.thread_id.as_deref(),
-            session_id: self.session_id.as_deref(),
-            ..Selection::default()
-        };
-        digest(cx.db, selection, by.agent_id())?.ok_or_else(|| match noun {
+        digest(db, self.selection(), viewer)?.ok_or_else(|| match noun {
             "thread" => MessageError::UnknownThread(id.clone()).into(),
             _ => Error::not_found("message of session", id).with("field", "session_id"),
         })
@@ -212,6 +226,8 @@ fn digest(db: &Connection, selection: Selection<'_>, viewer: Option<&str>) -> Re
     participants.sort_by_key(|who| std::cmp::Reverse(who.sent));
     let mut digest = Digest {
         method: "extractive".to_owned(),
+        summarizer: None,
+        summarizer_error: None,
         thread_id: selection.thread_id.map(str::to_owned),
         session_id: selection.session_id.map(str::to_owned),
         message_count,
