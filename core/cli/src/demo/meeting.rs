@@ -48,7 +48,7 @@ pub fn open(member: &Member, words: &str) -> Result<(), Error> {
         agent_id: Some(member.id.to_owned()),
         ..Start::new([member.id])
     })?;
-    post(member, "general", "text", words, None)
+    member.hub.run(Post::new(SESSION, "general", member.id, "text", words)).map(drop)
 }
 
 /// Joins, as soon as there is something to join.
@@ -56,19 +56,14 @@ pub fn join(member: &Member, role: &Role) -> Result<(), Error> {
     if role.can.contains(&PLAN) {
         return Ok(());
     }
-    let filter =
-        Filter { session_id: Some(SESSION.to_owned()), ..Filter::kinds(["session.started"]) };
+    let filter = Filter { session_id: Some(SESSION.to_owned()), ..Filter::kinds(["session.started"]) };
     let mut started = member.hub.subscribe(filter, Some(0))?;
     while !matches!(started.next(WAIT)?, Some(Item::Event(_))) {
         member.check()?;
     }
     let role = role.can.contains(&EDIT).then(|| OWNER.to_owned());
-    let join = Join {
-        session_id: SESSION.to_owned(),
-        agent_id: member.id.to_owned(),
-        role,
-        idempotency_key: None,
-    };
+    let join =
+        Join { session_id: SESSION.to_owned(), agent_id: member.id.to_owned(), role, idempotency_key: None };
     member.keep_trying(|| member.hub.run(join.clone()).map(drop))
 }
 
@@ -82,14 +77,9 @@ pub fn attend(member: &Member, role: &Role) -> Result<(), Error> {
             .map_err(|error| Error::internal(format!("a message cannot be read: {error}")))?;
         if message.message_type == "proposal" {
             let findings = Findings::new(&member.hub, member.id);
-            if let Some(vote) = votes::choose(&findings, role)? {
-                member.uses("vote", None)?;
-                let words = format!("{}: {}", vote.module, vote.because);
-                member.keep_trying(|| {
-                    let vote = (json!(vote).into(), message.message_id.clone());
-                    post(member, DECISIONS, "vote", &words, Some(vote))
-                })?;
-            }
+            let vote = votes::choose(&findings, role)?;
+            member.uses("vote", None)?;
+            member.keep_trying(|| cast(member, &message, vote.as_ref()))?;
         }
     }
     Ok(())
@@ -100,9 +90,9 @@ pub fn decide(member: &Member) -> Result<Option<Decision>, Error> {
     let question = "Which module deserves a closer look?";
     let proposal = member.hub.run(Post::new(SESSION, DECISIONS, member.id, "proposal", question))?;
     let votes = gather(member, &proposal)?;
-    let Some((chosen, tally)) = votes::count(votes.values()) else { return Ok(None) };
-    let reasons: Vec<String> = votes
-        .iter()
+    let cast = || votes.iter().filter_map(|(who, vote)| Some((who, vote.as_ref()?)));
+    let Some((chosen, tally)) = votes::count(cast().map(|(_, vote)| vote)) else { return Ok(None) };
+    let reasons: Vec<String> = cast()
         .filter(|(_, vote)| vote.number == chosen.number)
         .map(|(who, vote)| format!("{who}: {}", vote.because))
         .collect();
@@ -112,7 +102,9 @@ pub fn decide(member: &Member) -> Result<Option<Decision>, Error> {
         agent_id: member.id.to_owned(),
         decision: format!("{} deserves a closer look", chosen.module),
         rationale: Some(reasons.join("; ")),
-        alternatives: Some(others.map(|(module, votes)| json!({"module": module, "votes": votes}).into()).collect()),
+        alternatives: Some(
+            others.map(|(module, votes)| json!({"module": module, "votes": votes}).into()).collect(),
+        ),
         proposal_id: Some(proposal.message_id),
         ..RecordDecision::default()
     })?;
@@ -120,7 +112,7 @@ pub fn decide(member: &Member) -> Result<Option<Decision>, Error> {
 }
 
 /// Waits until everyone who is there has voted, or too long.
-fn gather(member: &Member, proposal: &Message) -> Result<BTreeMap<String, Vote>, Error> {
+fn gather(member: &Member, proposal: &Message) -> Result<BTreeMap<String, Option<Vote>>, Error> {
     let start = Instant::now();
     let filter = Filter { session_id: Some(SESSION.to_owned()), ..Filter::kinds(["message.sent"]) };
     let mut heard = member.hub.subscribe(filter, Some(proposal.seq))?;
@@ -139,16 +131,15 @@ fn gather(member: &Member, proposal: &Message) -> Result<BTreeMap<String, Vote>,
     }
 }
 
-fn votes_on(member: &Member, proposal: &Message) -> Result<BTreeMap<String, Vote>, Error> {
+/// Who has voted, and for what; nothing for those without a preference.
+fn votes_on(member: &Member, proposal: &Message) -> Result<BTreeMap<String, Option<Vote>>, Error> {
     let history = History { after: Some(proposal.seq), ..History::new(SESSION, DECISIONS) };
     let messages = member.hub.run(history)?.messages;
     let on_it = messages.into_iter().filter(|message| {
         message.message_type == "vote" && message.reply_to.as_ref() == Some(&proposal.message_id)
     });
-    let read = |message: Message| {
-        serde_json::from_str(message.metadata.text()).ok().map(|vote| (message.sender_id, vote))
-    };
-    Ok(on_it.filter_map(read).collect())
+    let read = |message: Message| (message.sender_id, serde_json::from_str(message.metadata.text()).ok());
+    Ok(on_it.map(read).collect())
 }
 
 /// Ends the session: what it was about is done.
@@ -163,18 +154,16 @@ pub fn close(member: &Member, decision: Option<&Decision>) -> Result<(), Error> 
     Ok(())
 }
 
-fn post(
-    member: &Member,
-    channel: &str,
-    message_type: &str,
-    words: &str,
-    on: Option<(folkmoot::Json, String)>,
-) -> Result<(), Error> {
-    let (metadata, reply_to) = on.unzip();
+/// Votes on a proposal, or says that there is no preference.
+fn cast(member: &Member, proposal: &Message, vote: Option<&Vote>) -> Result<(), Error> {
+    let words = match vote {
+        Some(vote) => format!("{}: {}", vote.module, vote.because),
+        None => "no preference".to_owned(),
+    };
     member.hub.run(Post {
-        metadata,
-        reply_to,
-        ..Post::new(SESSION, channel, member.id, message_type, words)
+        metadata: vote.map(|vote| json!(vote).into()),
+        reply_to: Some(proposal.message_id.clone()),
+        ..Post::new(SESSION, DECISIONS, member.id, "vote", &words)
     })?;
     Ok(())
 }

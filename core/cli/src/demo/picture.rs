@@ -138,7 +138,9 @@ impl Picture {
             _ => {}
         }
         let tells = match &*event.kind {
-            "presence.updated" | "task.created" | "task.ready" | "task.progressed" | "channel.created" => false,
+            "presence.updated" | "task.created" | "task.ready" | "task.progressed" | "channel.created" => {
+                false
+            }
             _ => noun != "memory",
         };
         if !tells {

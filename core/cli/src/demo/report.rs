@@ -9,7 +9,7 @@ use folkmoot::tasks::{List, Step, Task};
 use folkmoot::{Error, Filter, Hub};
 use serde_json::{Value, json};
 
-use super::findings::{Answer, Findings, Plan, Summary, Tally};
+use super::findings::{Answer, BrokenLink, Findings, Links, Plan, Summary, Tally};
 use super::meeting::SESSION;
 use super::survey::{Count, Function, Inspection, Mark};
 use super::team::{KILLED, REPORT_TASK};
@@ -25,6 +25,7 @@ pub struct Report {
     total: Count,
     inspection: Inspection,
     summaries: BTreeMap<String, Summary>,
+    links: Links,
     tasks: Vec<Task>,
     /// Payloads of the events that say whom the demo killed.
     killed: Vec<Value>,
@@ -39,16 +40,20 @@ impl Report {
         let mut total = Count::default();
         tally.values().filter_map(|figures| figures.count.as_ref()).for_each(|count| total.merge(count));
         let mut inspection = Inspection::default();
-        let mut summaries = BTreeMap::new();
+        let (mut summaries, mut links) = (BTreeMap::new(), Links::default());
         for number in plan.modules.keys() {
             inspection.merge(&findings.inspection(number)?);
             summaries.insert(number.clone(), findings.summary(number)?);
+            let found = findings.links(number)?;
+            links.checked += found.checked;
+            links.broken.extend(found.broken);
         }
         let conflicts = findings.conflicts()?;
-        let session = hub.run(sessions::Get { session_id: SESSION.to_owned(), ..sessions::Get::default() })?;
+        let session =
+            hub.run(sessions::Get { session_id: SESSION.to_owned(), ..sessions::Get::default() })?;
         let decisions = session.decisions;
         let (tasks, killed) = (all_tasks(hub)?, killed(hub)?);
-        Ok(Report { plan, tally, total, inspection, summaries, tasks, killed, conflicts, decisions })
+        Ok(Report { plan, tally, total, inspection, summaries, links, tasks, killed, conflicts, decisions })
     }
 
     /// The figures, for programs.
@@ -62,6 +67,7 @@ impl Report {
             "functions": self.inspection.functions,
             "longest": self.inspection.longest.first(),
             "marks": self.inspection.marks,
+            "links": self.plan.links.then_some(&self.links),
             "conflicts": self.conflicts,
             "decided": self.decisions.first().map(|decision| &decision.decision),
             "questions": self.questions().0,
@@ -98,6 +104,7 @@ impl Report {
         self.write_languages(out)?;
         self.write_functions(out)?;
         self.write_marks(out)?;
+        self.write_links(out)?;
         self.write_modules(out)?;
         self.write_decisions(out)?;
         self.write_work(out)?;
@@ -137,6 +144,24 @@ impl Report {
             0 => Ok(()),
             more => writeln!(out, "- and {} more", thousands(more)),
         }
+    }
+
+    fn write_links(&self, out: &mut String) -> std::fmt::Result {
+        if !self.plan.links {
+            return Ok(());
+        }
+        let Links { checked, broken } = &self.links;
+        let end = match broken.len() {
+            0 => ", all of which are there".to_owned(),
+            1 => "; one leads nowhere".to_owned(),
+            more => format!("; {more} lead nowhere"),
+        };
+        writeln!(out, "\n## Links of the documents\n")?;
+        writeln!(out, "{} to files of the folder{end}.", plural(*checked, "link"))?;
+        for BrokenLink { path, line, target } in broken.iter().take(SHOWN) {
+            writeln!(out, "- {path}:{line} `{}`", one_line(target).replace('`', "'"))?;
+        }
+        Ok(())
     }
 
     fn write_modules(&self, out: &mut String) -> std::fmt::Result {

@@ -15,16 +15,22 @@ pub fn choose(findings: &Findings<'_>, role: &Role) -> Result<Option<Vote>, Erro
     let tally = findings.tally()?;
     let can = |what| role.can.contains(&what);
     let best = match (can(COUNT), can(INSPECT), can(SUMMARIZE)) {
-        (true, true, _) => most(&tally, |figures| figures.marks, |marks| {
-            format!("it has the most work put off, {}", plural(marks, "marked line"))
-        }),
-        (true, _, _) => most(&tally, |figures| Some(figures.count.as_ref()?.total().lines), |lines| {
-            format!("it is the largest, {}", plural(lines, "line"))
-        }),
+        (true, true, _) => most(
+            &tally,
+            |figures| figures.marks,
+            |marks| format!("it has the most work put off, {}", plural(marks, "marked line")),
+        ),
+        (true, _, _) => most(
+            &tally,
+            |figures| Some(figures.count.as_ref()?.total().lines),
+            |lines| format!("it is the largest, {}", plural(lines, "line")),
+        ),
         (_, true, _) => return longest(findings, &tally),
-        (_, _, true) => most(&tally, |figures| figures.functions, |functions| {
-            format!("it has the most to understand, {}", plural(functions, "function"))
-        }),
+        (_, _, true) => most(
+            &tally,
+            |figures| figures.functions,
+            |functions| format!("it has the most to understand, {}", plural(functions, "function")),
+        ),
         _ => None,
     };
     Ok(best)
