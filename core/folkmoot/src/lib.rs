@@ -60,6 +60,16 @@ pub use folkmoot_engine::{
 /// The guides' Rust runs as tests.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../../docs/guides/agents.md")]
+    mod agents {}
+    #[doc = include_str!("../../../docs/guides/events.md")]
+    mod events {}
     #[doc = include_str!("../../../docs/guides/hooks.md")]
     mod hooks {}
+    #[doc = include_str!("../../../docs/guides/memory.md")]
+    mod memory {}
+    #[doc = include_str!("../../../docs/guides/messages.md")]
+    mod messages {}
+    #[doc = include_str!("../../../docs/guides/tasks.md")]
+    mod tasks {}
 }
