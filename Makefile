@@ -28,9 +28,10 @@ left_out = @printf 'left out: %s\n' "$(1)"
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## build the command line and show a team at work
+demo: $(if $(NPM),$(NODE_MODULES)) ## build the command line and show a team at work, one of them in Node
 	$(call say,building the command line)
-	cargo build --release -p folkmoot-cli
+	cargo build --release -p folkmoot-cli $(if $(NPM),-p folkmoot-node)
+	$(if $(NPM),cd node && npm run --silent build && npm run --silent addon -- --release)
 	$(call say,folkmoot demo)
 	target/release/folkmoot demo
 

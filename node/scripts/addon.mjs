@@ -10,8 +10,9 @@ import { fileURLToPath } from "node:url";
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 const release = process.argv.includes("--release");
 
-// The whole workspace in a debug build: its features are shared, so one package alone would be built a second time.
-const what = release ? ["--release", "-p", "folkmoot-node"] : ["--workspace"];
+// The whole workspace in a debug build, and the command line with it in a release: features are shared, so that one
+// package alone would be built a second time.
+const what = release ? ["--release", "-p", "folkmoot-cli", "-p", "folkmoot-node"] : ["--workspace"];
 const built = spawnSync("cargo", ["build", "-q", "--message-format=json-render-diagnostics", ...what], {
   cwd: dirname(here),
   stdio: ["ignore", "pipe", "inherit"],

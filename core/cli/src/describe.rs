@@ -72,6 +72,7 @@ pub fn colour(kind: &str) -> AnsiColor {
             "task" => AnsiColor::Blue,
             "message" | "thread" => AnsiColor::Magenta,
             "memory" => AnsiColor::Cyan,
+            "session" | "channel" => AnsiColor::Green,
             _ => AnsiColor::Yellow,
         },
     }
@@ -88,6 +89,12 @@ pub fn words(event: &Event) -> String {
         ("task", verb) => task(verb, &data),
         ("message", verb) => message(verb, &data),
         ("memory", verb) => memory(verb, event, &data),
+        ("session", verb) => session(verb, &data),
+        ("channel", "created") => format!(
+            "{} in {}",
+            text(&data, "channel").unwrap_or("?"),
+            text(&data, "session_id").unwrap_or("?")
+        ),
         ("event", "published") => published(&data),
         _ => compact(&data),
     };
@@ -207,7 +214,10 @@ fn message(verb: &str, data: &Value) -> String {
     let to = match (text(data, "recipient_id"), text(data, "session_id")) {
         (Some(one), _) => one.to_owned(),
         (None, _) if !several.is_empty() => several.join(", "),
-        (None, Some(session)) => session.to_owned(),
+        (None, Some(session)) => match text(data, "channel") {
+            Some(channel) => format!("{session}/{channel}"),
+            None => session.to_owned(),
+        },
         (None, None) => "all".to_owned(),
     };
     let content = data.get("content").map(compact).unwrap_or_default();
@@ -226,6 +236,22 @@ fn memory(verb: &str, event: &Event, data: &Value) -> String {
         "deleted" => key.to_owned(),
         _ => format!("{key} {}", compact(data)),
     }
+}
+
+fn session(verb: &str, data: &Value) -> String {
+    let name = text(data, "name").or(text(data, "session_id")).unwrap_or("a session");
+    let about = data.pointer("/last_change/agents").and_then(Value::as_array).map(Vec::as_slice);
+    let about: Vec<&str> = about.unwrap_or_default().iter().filter_map(Value::as_str).collect();
+    let detail = match verb {
+        "decision_recorded" => return text(data, "decision").unwrap_or_default().to_owned(),
+        "state_changed" => {
+            let state = data.get("state").map(compact).unwrap_or_default();
+            return format!("{name} v{}: {state}", number(data, "version").unwrap_or(0));
+        }
+        "ended" => data.get("outcome").map(flat).unwrap_or_default(),
+        _ => about.join(", "),
+    };
+    if detail.trim().is_empty() { name.to_owned() } else { format!("{name}: {detail}") }
 }
 
 fn published(data: &Value) -> String {

@@ -66,7 +66,16 @@ fn a_team_surveys_a_folder_and_a_killed_workers_task_is_done_by_another() {
     let report = folder.path().join("report.md");
     fixture(&source);
     let start = Instant::now();
-    let told = json_of(&["demo", text(&source), "--json", "--file", text(&file), "--report", text(&report)]);
+    let told = json_of(&[
+        "demo",
+        text(&source),
+        "--no-node",
+        "--json",
+        "--file",
+        text(&file),
+        "--report",
+        text(&report),
+    ]);
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 
     // The figures are those of the fixture.
@@ -85,6 +94,14 @@ fn a_team_surveys_a_folder_and_a_killed_workers_task_is_done_by_another() {
         ["| Rust | 9 | 78 |", "| 42 | `longest` | alpha/lib.rs:5 |", "Alpha sorts things.", "8 marked lines"]
     {
         assert!(page.contains(said), "{said:?} is not in\n{page}");
+    }
+
+    // The team met in a session, voted and decided; the feed and the replay of the session show it.
+    assert_eq!(figures["decided"], "alpha deserves a closer look");
+    assert!(page.contains("- **alpha deserves a closer look**"), "{page}");
+    let replayed = succeeds(&["replay", text(&file), "--session", "survey", "--speed", "max"]);
+    for said in ["session.started", "proposal to", "vote to", "session.decision_recorded", "session.ended"] {
+        assert!(replayed.contains(said), "{said:?} is not in\n{replayed}");
     }
 
     // Someone was killed, and the hub itself says who finished the task.
@@ -175,7 +192,7 @@ fn the_repositorys_own_survey_holds_its_true_figures() {
     let before = count();
     let start = Instant::now();
     let here = repository();
-    let args = ["demo", text(&here), "--json", "--pace", "0.05", "--report", text(&report)];
+    let args = ["demo", text(&here), "--no-node", "--json", "--pace", "0.05", "--report", text(&report)];
     let told = json_of(&args);
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert_eq!(told["tasks"]["completed"], told["tasks"]["total"]);
@@ -200,13 +217,17 @@ fn without_a_terminal_the_demo_writes_log_lines_and_the_report() {
     let folder = tempfile::tempdir().unwrap();
     fixture(folder.path());
     let report = folder.path().join("report.md");
-    let shown = succeeds(&["demo", text(folder.path()), "--pace", "0.1", "--report", text(&report)]);
+    let shown =
+        succeeds(&["demo", text(folder.path()), "--no-node", "--pace", "0.1", "--report", text(&report)]);
     for said in [
         "agent.joined",
         "task.claimed",
         "SIGKILL to ",
         "task.lapsed",
         "question to ",
+        "proposal to survey/decisions: Which module",
+        "vote to survey/decisions: alpha: ",
+        "alpha deserves a closer look",
         "# A survey of ",
         text(&report),
     ] {
@@ -239,11 +260,12 @@ fn ctrl_c_ends_the_whole_team() {
     let folder = tempfile::tempdir().unwrap();
     let (source, file) = (folder.path().join("source"), folder.path().join("team.db"));
     fixture(&source);
-    let child = folkmoot(&["demo", text(&source), "--plain", "--pace", "1", "--file", text(&file)])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child =
+        folkmoot(&["demo", text(&source), "--no-node", "--plain", "--pace", "1", "--file", text(&file)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
     let start = Instant::now();
     let pids = loop {
         assert!(start.elapsed() < Duration::from_secs(30), "the team did not come together");

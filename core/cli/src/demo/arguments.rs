@@ -20,6 +20,9 @@ pub struct DemoArgs {
     /// Seconds that a worker rests after each step, so that people can follow
     #[arg(long, value_name = "SECONDS", default_value_t = 0.2, value_parser = pace)]
     pub pace: f64,
+    /// Leave out the worker that is a Node program; it takes part where the Node package is found
+    #[arg(long)]
+    pub no_node: bool,
     /// Log lines instead of the screen
     #[arg(long)]
     pub plain: bool,
@@ -50,6 +53,9 @@ pub struct RoleArgs {
     pub report: PathBuf,
     #[arg(long)]
     pub pace: f64,
+    /// Whether someone in the team checks links.
+    #[arg(long)]
+    pub links: bool,
     /// The hub's configuration, as JSON.
     #[arg(long)]
     pub hub_config: String,

@@ -37,6 +37,30 @@ pub struct Figures {
     pub functions: Option<u64>,
     /// How many marks there are.
     pub marks: Option<u64>,
+    /// How many links of documents were checked.
+    pub links: Option<u64>,
+    /// How many of them lead nowhere.
+    pub broken: Option<u64>,
+}
+
+/// What checking the links of a module's documents gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// How many there are that lead to a file of the folder, or should.
+    pub checked: u64,
+    /// Those that lead nowhere.
+    pub broken: Vec<BrokenLink>,
+}
+
+/// A link that leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenLink {
+    /// The document.
+    pub path: String,
+    /// The line.
+    pub line: u64,
+    /// What it names.
+    pub target: String,
 }
 
 /// What the planner found.
@@ -52,6 +76,8 @@ pub struct Plan {
     pub left_out: u64,
     /// Whether there were more files than a survey looks at.
     pub cut_off: bool,
+    /// Whether someone checks links.
+    pub links: bool,
 }
 
 /// What the summarizer says of a module.
@@ -150,6 +176,11 @@ impl<'a> Findings<'a> {
     pub fn inspection(&self, number: &str) -> Result<Inspection, Error> {
         let found = self.read(&format!("findings/{number}/inspection"))?;
         Ok(found.map(|(inspection, _)| inspection).unwrap_or_default())
+    }
+
+    /// What checking the links of a module gave.
+    pub fn links(&self, number: &str) -> Result<Links, Error> {
+        Ok(self.read(&format!("findings/{number}/links"))?.map(|(links, _)| links).unwrap_or_default())
     }
 
     /// Notes what can be said of a module.

@@ -23,6 +23,8 @@ pub struct Member {
     pub folder: PathBuf,
     /// Where the report goes.
     pub report: PathBuf,
+    /// Whether someone in the team checks links.
+    pub links: bool,
     pace: Duration,
     stop: Arc<AtomicBool>,
 }
@@ -38,6 +40,7 @@ impl Member {
             id: role.name,
             folder: args.folder.clone(),
             report: args.report.clone(),
+            links: args.links,
             pace: Duration::from_secs_f64(args.pace),
             stop: end_of_input(),
         };

@@ -3,7 +3,8 @@
 //! Nothing is scripted. This process, the *director*, opens a hub on a file and starts the team, each one a process of
 //! its own that reaches the others through that file alone. The *planner* walks the folder and makes tasks; *workers*
 //! claim what they can do, report progress, merge what they find into shared memory by compare-and-set and ask each other
-//! questions; the *editor*'s task is ready once all others are done, and its result is the report. The director kills
+//! questions; the *editor*'s task is ready once all others are done: it has the team decide which module deserves a closer
+//! look, and its result is the report. Where the Node package is, one worker is a Node program. The director kills
 //! one worker with SIGKILL in the middle of a task; the hub notices that its lease has lapsed, and someone else who can
 //! do it takes the task over. What the screen shows is folded from the hub's events.
 
@@ -12,7 +13,9 @@ mod director;
 mod editor;
 mod findings;
 mod lines;
+mod meeting;
 mod member;
+mod node;
 mod picture;
 mod planner;
 mod processes;
@@ -21,6 +24,7 @@ mod screen;
 mod survey;
 mod talk;
 mod team;
+mod votes;
 mod worker;
 
 use std::ffi::OsString;
@@ -28,6 +32,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use folkmoot::{Durability, Error, HubConfig};
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::one_line;
@@ -36,16 +41,17 @@ use arguments::{DemoArgs, RoleArgs};
 use director::Director;
 use lines::{Front, Lines, Silent};
 use member::Member;
+use node::NodeProgram;
 use processes::{Launch, Processes};
-use team::TEAM;
+use team::{Role, TEAM};
 
 /// In the demo a death is noticed within seconds, so that people need not wait for it.
 const LEASE_SECONDS: f64 = 2.0;
 
 /// Runs one process of the team.
 pub fn play(args: &RoleArgs) -> Result<(), Failure> {
-    let role = team::role(&args.role).ok_or_else(|| {
-        let names: Vec<&str> = TEAM.iter().map(|role| role.name).collect();
+    let role = team::role(&args.role).filter(|role| !role.needs_node()).ok_or_else(|| {
+        let names: Vec<&str> = TEAM.iter().filter(|role| !role.needs_node()).map(|role| role.name).collect();
         Failure::Usage(Error::invalid(
             "role",
             args.role.as_str(),
@@ -53,11 +59,11 @@ pub fn play(args: &RoleArgs) -> Result<(), Failure> {
         ))
     })?;
     let member = Member::join(&role, args)?;
-    let played = match role.name {
+    let played = meeting::join(&member, &role).and_then(|()| match role.name {
         "planner" => planner::play(&member),
         "editor" => editor::play(&member),
-        _ => worker::play(&member),
-    };
+        _ => worker::play(&member, &role),
+    });
     let over = member.is_over();
     member.hub.close();
     match played {
@@ -74,15 +80,19 @@ pub fn run(args: &DemoArgs, relaunch: &[OsString]) -> Result<(), Failure> {
     let temporary = tempfile::Builder::new().prefix("folkmoot-demo-").tempdir()?;
     let file = place(args.file.as_deref(), &temporary.path().join("hub.db"))?;
     let report = place(args.report.as_deref(), &default_report(&folder))?;
+    let node = if args.no_node { None } else { NodeProgram::find(relaunch, temporary.path())? };
+    let team: Vec<Role> = TEAM.into_iter().filter(|role| node.is_some() || !role.needs_node()).collect();
     let mut director = Director::open(&file, config.clone())?;
+    let told = json!({ "file": file, "folder": folder, "pace": args.pace, "config": config });
     let launch = Launch {
         relaunch: relaunch.to_vec(),
-        arguments: arguments_of(&file, &folder, &report, args.pace, &config)?,
+        arguments: arguments_of(&file, &folder, &report, args.pace, node.is_some(), &config)?,
+        node: node.map(|node| (node, told.to_string())),
         logs: temporary.path().to_path_buf(),
     };
     let mut processes = Processes::new(launch);
-    for role in TEAM {
-        processes.start(role)?;
+    for role in &team {
+        processes.start(*role)?;
     }
     let ended = {
         let mut front: Box<dyn Front> = if args.json {
@@ -90,7 +100,7 @@ pub fn run(args: &DemoArgs, relaunch: &[OsString]) -> Result<(), Failure> {
         } else if args.plain || !std::io::stdout().is_terminal() {
             Box::new(Lines::new())
         } else {
-            Box::new(screen::Screen::open(&folder)?)
+            Box::new(screen::Screen::open(&folder, team)?)
         };
         director.direct(&mut processes, front.as_mut())
         // Here the screen gives the terminal back.
@@ -179,10 +189,12 @@ fn arguments_of(
     folder: &Path,
     report: &Path,
     pace: f64,
+    links: bool,
     config: &HubConfig,
 ) -> Result<Vec<OsString>, Error> {
     let config = serde_json::to_string(config).map_err(|error| Error::internal(error.to_string()))?;
-    Ok(vec![
+    let links = links.then(|| "--links".into());
+    let words = [
         "--file".into(),
         file.into(),
         "--folder".into(),
@@ -193,5 +205,6 @@ fn arguments_of(
         pace.to_string().into(),
         "--hub-config".into(),
         config.into(),
-    ])
+    ];
+    Ok(words.into_iter().chain(links).collect())
 }

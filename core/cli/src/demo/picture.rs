@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use folkmoot::Event;
 use folkmoot::agents::{Agent, Presence, Status};
 use folkmoot::memory::Entry;
+use folkmoot::sessions::Decision;
 use folkmoot::tasks::{Task, TaskStatus};
 use serde::Deserialize;
 
@@ -87,6 +88,8 @@ pub struct Picture {
     pub merges: u64,
     /// How often a merge had to begin again.
     pub conflicts: u64,
+    /// What the team has decided.
+    pub decided: Option<String>,
     /// Who was killed.
     pub death: Option<Death>,
 }
@@ -110,6 +113,7 @@ impl Picture {
             messages: 0,
             merges: 0,
             conflicts: 0,
+            decided: None,
             death: None,
         }
     }
@@ -130,10 +134,13 @@ impl Picture {
             "task" => self.take_task(data),
             "message" => self.messages += u64::from(event.kind == "message.sent"),
             "memory" => self.take_memory(data),
+            "session" if event.kind == "session.decision_recorded" => self.take_decision(data),
             _ => {}
         }
         let tells = match &*event.kind {
-            "presence.updated" | "task.created" | "task.ready" | "task.progressed" => false,
+            "presence.updated" | "task.created" | "task.ready" | "task.progressed" | "channel.created" => {
+                false
+            }
             _ => noun != "memory",
         };
         if !tells {
@@ -173,6 +180,11 @@ impl Picture {
             }
         }
         self.tasks.insert(task.task_id.clone(), task);
+    }
+
+    fn take_decision(&mut self, data: &str) {
+        let Ok(decision) = serde_json::from_str::<Decision>(data) else { return };
+        self.decided = Some(one_line(&decision.decision));
     }
 
     fn take_memory(&mut self, data: &str) {

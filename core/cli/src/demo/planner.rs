@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::findings::{Findings, Plan};
+use super::meeting::{self, SESSION};
 use super::member::Member;
 use super::survey::walk::{self, Found, Module};
-use super::team::{COUNT, EDIT, INSPECT, REPORT_TASK, SUMMARIZE};
-use crate::output::shorten;
+use super::team::{COUNT, EDIT, INSPECT, LINKS, REPORT_TASK, SUMMARIZE};
+use crate::output::{plural, shorten};
 
 /// A worker's death counts as an attempt; a demo on a slow machine should not run out of them.
 const ATTEMPTS: u32 = 20;
@@ -36,6 +37,12 @@ pub fn play(member: &Member) -> Result<(), Error> {
         .enumerate()
         .map(|(at, module)| (format!("{:02}", at + 1), module))
         .collect();
+    let words = format!(
+        "{} in {}: counted, inspected and summarized one module at a time, the largest first.",
+        plural(found.files.len() as u64, "file"),
+        plural(modules.len() as u64, "module")
+    );
+    member.keep_trying(|| meeting::open(member, &words))?;
     member.keep_trying(|| share(member, &found, &modules))
 }
 
@@ -51,27 +58,36 @@ fn share(member: &Member, found: &Found, modules: &[(String, Module)]) -> Result
         files: found.files.len() as u64,
         left_out: found.left_out,
         cut_off: found.cut_off,
+        links: member.links,
     })?;
     member.uses("create_tasks", None)?;
-    let tasks = tasks(&member.folder, modules);
+    let tasks = tasks(&member.folder, modules, member.links);
     member.hub.run(CreateMany { creator_id: member.id.to_owned(), tasks, idempotency_key: None })?;
     Ok(())
 }
 
-/// Three tasks for each module and the report that waits for all of them; larger modules come first.
-fn tasks(folder: &Path, modules: &[(String, Module)]) -> Vec<NewTask> {
+/// Three tasks for each module, a fourth for one with documents when `links` are checked, and the report that waits for
+/// all of them; larger modules come first.
+fn tasks(folder: &Path, modules: &[(String, Module)], links: bool) -> Vec<NewTask> {
     let name =
         folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into());
+    let has_links = |module: &Module| links && module.files.iter().any(|path| path.ends_with(".md"));
+    let last = |(number, module): &(String, Module)| {
+        let links = has_links(module).then(|| id(LINKS, number));
+        std::iter::once(id(SUMMARIZE, number)).chain(links)
+    };
     let mut tasks = vec![NewTask {
         task_id: Some(REPORT_TASK.to_owned()),
         requires: vec![EDIT.to_owned()],
-        depends_on: modules.iter().map(|(number, _)| id(SUMMARIZE, number)).collect(),
+        depends_on: modules.iter().flat_map(last).collect(),
         max_attempts: Some(ATTEMPTS),
         ..blank(&format!("Write the report on {name}"))
     }];
     for (rank, (number, module)) in modules.iter().enumerate() {
         let priority = 9_u8.saturating_sub(u8::try_from(rank * 9 / modules.len().max(1)).unwrap_or(9));
-        for (what, verb) in [(COUNT, "Count"), (INSPECT, "Inspect"), (SUMMARIZE, "Summarize")] {
+        let always = [(COUNT, "Count"), (INSPECT, "Inspect"), (SUMMARIZE, "Summarize")];
+        let documents = has_links(module).then_some((LINKS, "Check the links of"));
+        for (what, verb) in always.into_iter().chain(documents) {
             let first = [id(COUNT, number), id(INSPECT, number)];
             tasks.push(NewTask {
                 task_id: Some(id(what, number)),
@@ -109,7 +125,7 @@ fn blank(title: &str) -> NewTask {
         depends_on: Vec::new(),
         on_dependency_failure: None,
         parent_id: None,
-        session_id: None,
+        session_id: Some(SESSION.to_owned()),
         assign_to: None,
         requirements: None,
         estimated_duration: None,

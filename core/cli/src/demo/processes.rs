@@ -1,6 +1,6 @@
 //! The processes of the team: started, watched, killed, ended.
 //!
-//! Each is this very program, started again. A child's standard input is a pipe that nobody writes to: when it ends, by
+//! Each is this very program, started again; one is a Node program. A child's standard input is a pipe that nobody writes to: when it ends, by
 //! intent or because this process died, the child ends too.
 
 use std::ffi::OsString;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use folkmoot::Error;
 
+use super::node::NodeProgram;
 use super::team::{PLAN, Role};
 
 /// How long a child may take to end by itself.
@@ -24,6 +25,8 @@ pub struct Launch {
     pub relaunch: Vec<OsString>,
     /// What follows the role: file, folder, report, pace, configuration.
     pub arguments: Vec<OsString>,
+    /// The Node program and what it is told, where the team has one.
+    pub node: Option<(NodeProgram, String)>,
     /// Where what they say on standard error is kept.
     pub logs: PathBuf,
 }
@@ -47,16 +50,14 @@ impl Processes {
 
     /// Starts one of the team.
     pub fn start(&mut self, role: Role) -> Result<(), Error> {
-        let Some((program, first)) = self.launch.relaunch.split_first() else {
+        let words = self.words(role);
+        let Some((program, rest)) = words.split_first() else {
             return Err(Error::unavailable("this program does not know how to start itself again")
                 .hint("run the demo with the `folkmoot` command"));
         };
         let log = File::create(self.log(role))?;
         let child = Command::new(program)
-            .args(first)
-            .arg("demo-role")
-            .arg(role.name)
-            .args(&self.launch.arguments)
+            .args(rest)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -66,6 +67,21 @@ impl Processes {
             })?;
         self.running.push(Process { role, child });
         Ok(())
+    }
+
+    /// The command line that starts one of the team.
+    fn words(&self, role: Role) -> Vec<OsString> {
+        let Launch { relaunch, arguments, node, .. } = &self.launch;
+        match node {
+            Some((node, told)) if role.needs_node() => {
+                node.command.iter().cloned().chain([told.into()]).collect()
+            }
+            _ if relaunch.is_empty() => Vec::new(),
+            _ => {
+                let own = ["demo-role".into(), role.name.into()];
+                relaunch.iter().cloned().chain(own).chain(arguments.iter().cloned()).collect()
+            }
+        }
     }
 
     fn log(&self, role: Role) -> PathBuf {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use folkmoot::events::Read;
+use folkmoot::sessions::{self, Decision};
 use folkmoot::tasks::{List, Step, Task};
 use folkmoot::{Error, Filter, Hub};
 use serde_json::{Value, json};
 
-use super::findings::{Answer, Findings, Plan, Summary, Tally};
+use super::findings::{Answer, BrokenLink, Findings, Links, Plan, Summary, Tally};
+use super::meeting::SESSION;
 use super::survey::{Count, Function, Inspection, Mark};
 use super::team::{KILLED, REPORT_TASK};
 use crate::output::{one_line, plural, thousands};
@@ -23,10 +25,12 @@ pub struct Report {
     total: Count,
     inspection: Inspection,
     summaries: BTreeMap<String, Summary>,
+    links: Links,
     tasks: Vec<Task>,
     /// Payloads of the events that say whom the demo killed.
     killed: Vec<Value>,
     conflicts: u64,
+    decisions: Vec<Decision>,
 }
 
 impl Report {
@@ -36,14 +40,20 @@ impl Report {
         let mut total = Count::default();
         tally.values().filter_map(|figures| figures.count.as_ref()).for_each(|count| total.merge(count));
         let mut inspection = Inspection::default();
-        let mut summaries = BTreeMap::new();
+        let (mut summaries, mut links) = (BTreeMap::new(), Links::default());
         for number in plan.modules.keys() {
             inspection.merge(&findings.inspection(number)?);
             summaries.insert(number.clone(), findings.summary(number)?);
+            let found = findings.links(number)?;
+            links.checked += found.checked;
+            links.broken.extend(found.broken);
         }
         let conflicts = findings.conflicts()?;
+        let session =
+            hub.run(sessions::Get { session_id: SESSION.to_owned(), ..sessions::Get::default() })?;
+        let decisions = session.decisions;
         let (tasks, killed) = (all_tasks(hub)?, killed(hub)?);
-        Ok(Report { plan, tally, total, inspection, summaries, tasks, killed, conflicts })
+        Ok(Report { plan, tally, total, inspection, summaries, links, tasks, killed, conflicts, decisions })
     }
 
     /// The figures, for programs.
@@ -57,7 +67,9 @@ impl Report {
             "functions": self.inspection.functions,
             "longest": self.inspection.longest.first(),
             "marks": self.inspection.marks,
+            "links": self.plan.links.then_some(&self.links),
             "conflicts": self.conflicts,
+            "decided": self.decisions.first().map(|decision| &decision.decision),
             "questions": self.questions().0,
             "answers": self.questions().1,
         })
@@ -92,7 +104,9 @@ impl Report {
         self.write_languages(out)?;
         self.write_functions(out)?;
         self.write_marks(out)?;
+        self.write_links(out)?;
         self.write_modules(out)?;
+        self.write_decisions(out)?;
         self.write_work(out)?;
         self.write_deaths(out)
     }
@@ -132,6 +146,24 @@ impl Report {
         }
     }
 
+    fn write_links(&self, out: &mut String) -> std::fmt::Result {
+        if !self.plan.links {
+            return Ok(());
+        }
+        let Links { checked, broken } = &self.links;
+        let end = match broken.len() {
+            0 => ", all of which are there".to_owned(),
+            1 => "; one leads nowhere".to_owned(),
+            more => format!("; {more} lead nowhere"),
+        };
+        writeln!(out, "\n## Links of the documents\n")?;
+        writeln!(out, "{} to files of the folder{end}.", plural(*checked, "link"))?;
+        for BrokenLink { path, line, target } in broken.iter().take(SHOWN) {
+            writeln!(out, "- {path}:{line} `{}`", one_line(target).replace('`', "'"))?;
+        }
+        Ok(())
+    }
+
     fn write_modules(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\n## Modules\n")?;
         for (number, name) in &self.plan.modules {
@@ -145,6 +177,25 @@ impl Report {
             match self.summaries.get(number) {
                 Some(summary) => write_summary(out, summary)?,
                 None => writeln!(out)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_decisions(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "\n## What the team decided\n")?;
+        if self.decisions.is_empty() {
+            return writeln!(out, "Nothing: nobody had a vote.");
+        }
+        for Decision { decision, rationale, alternatives, .. } in &self.decisions {
+            writeln!(out, "- **{}**", one_line(decision))?;
+            for reason in rationale.iter().flat_map(|reasons| reasons.split("; ")) {
+                writeln!(out, "  - {}", one_line(reason))?;
+            }
+            for other in alternatives.iter().map(folkmoot::Json::to_value) {
+                let module = other.get("module").and_then(Value::as_str).unwrap_or_default();
+                let votes = other.get("votes").and_then(Value::as_u64).unwrap_or_default();
+                writeln!(out, "  - and {} for {}", plural(votes, "vote"), one_line(module))?;
             }
         }
         Ok(())

@@ -17,7 +17,7 @@ use folkmoot::tasks::{Task, TaskStatus};
 
 use super::lines::Front;
 use super::picture::{Line, Member, Picture};
-use super::team::{DIRECTOR, TEAM};
+use super::team::{DIRECTOR, Role};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{one_line, plural, shorten, wants_colour};
@@ -30,18 +30,19 @@ pub struct Screen {
     terminal: DefaultTerminal,
     closed: Arc<AtomicBool>,
     folder: String,
+    team: Vec<Role>,
     colour: bool,
 }
 
 impl Screen {
     /// Takes the terminal.
-    pub fn open(folder: &Path) -> Result<Screen, Failure> {
+    pub fn open(folder: &Path, team: Vec<Role>) -> Result<Screen, Failure> {
         let folder = one_line(&folder.display().to_string());
         let terminal = ratatui::try_init()?;
         let closed = Arc::new(AtomicBool::new(false));
         let over = closed.clone();
         std::thread::spawn(move || read_keys(&over));
-        Ok(Screen { terminal, closed, folder, colour: wants_colour(true) })
+        Ok(Screen { terminal, closed, folder, team, colour: wants_colour(true) })
     }
 }
 
@@ -59,7 +60,7 @@ impl Front for Screen {
 
     fn draw(&mut self, picture: &Picture) -> Result<(), Failure> {
         interrupt::check()?;
-        let view = View { picture, folder: &self.folder, colour: self.colour };
+        let view = View { picture, folder: &self.folder, team: &self.team, colour: self.colour };
         self.terminal.draw(|frame| view.draw(frame))?;
         Ok(())
     }
@@ -67,7 +68,7 @@ impl Front for Screen {
     fn end(&mut self, picture: &Picture, span: Duration) -> Result<(), Failure> {
         let start = Instant::now();
         while start.elapsed() < span && !interrupt::asked() {
-            let view = View { picture, folder: &self.folder, colour: self.colour };
+            let view = View { picture, folder: &self.folder, team: &self.team, colour: self.colour };
             self.terminal.draw(|frame| view.draw(frame))?;
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -98,12 +99,13 @@ fn read_keys(closed: &AtomicBool) {
 struct View<'a> {
     picture: &'a Picture,
     folder: &'a str,
+    team: &'a [Role],
     colour: bool,
 }
 
 impl View<'_> {
     fn draw(&self, frame: &mut Frame<'_>) {
-        let team = TEAM.len() as u16 + 3;
+        let team = self.team.len() as u16 + 3;
         let left = frame.area().height.saturating_sub(team + 3);
         let board = (left * 6 / 10).clamp(5, 18);
         let areas: [Rect; 5] = Layout::vertical([
@@ -154,7 +156,7 @@ impl View<'_> {
         let roomy = width >= ROOMY;
         let head = ["", "agent", "can", "works on", "", "done", "tools", "last tool", "process"];
         let head = Row::new(head.map(|name| Cell::from(Span::styled(name, self.dim()))));
-        let rows = TEAM.iter().map(|role| match self.picture.members.get(role.name) {
+        let rows = self.team.iter().map(|role| match self.picture.members.get(role.name) {
             Some(member) => self.member(member),
             None => Row::new(["·", role.name, "starting"]),
         });
@@ -339,6 +341,7 @@ impl View<'_> {
             let after = at.as_secs_f64() - picture.death.as_ref().map_or(0.0, |death| death.at.as_secs_f64());
             parts.push(format!("{agent} took over {after:.1} s after the death"));
         }
+        parts.extend(picture.decided.as_ref().map(|decided| format!("decided: {decided}")));
         Text::styled(format!(" q ends it · {}", parts.join(" · ")), self.dim())
     }
 }

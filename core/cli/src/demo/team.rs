@@ -6,6 +6,7 @@ pub const INSPECT: &str = "inspect";
 pub const SUMMARIZE: &str = "summarize";
 pub const EDIT: &str = "edit";
 pub const PLAN: &str = "plan";
+pub const LINKS: &str = "links";
 
 /// The task that all others lead up to.
 pub const REPORT_TASK: &str = "report";
@@ -28,15 +29,21 @@ impl Role {
     pub fn is_worker(&self) -> bool {
         !self.can.contains(&PLAN) && !self.can.contains(&EDIT)
     }
+
+    /// Whether they are a Node program, which takes part where the Node package is.
+    pub fn needs_node(&self) -> bool {
+        self.can.contains(&LINKS)
+    }
 }
 
 /// Everyone. Counting and inspecting have two each, so that one of them can die.
-pub const TEAM: [Role; 6] = [
+pub const TEAM: [Role; 7] = [
     Role { name: "planner", can: &[PLAN] },
     Role { name: "counter", can: &[COUNT] },
     Role { name: "inspector", can: &[INSPECT] },
     Role { name: "allrounder", can: &[COUNT, INSPECT] },
     Role { name: "summarizer", can: &[SUMMARIZE] },
+    Role { name: "linker", can: &[LINKS] },
     Role { name: "editor", can: &[EDIT] },
 ];
 

@@ -8,13 +8,14 @@ use folkmoot::{Code, Error};
 use serde_json::{Value, json};
 
 use super::findings::{Findings, Summary};
+use super::meeting;
 use super::member::Member;
 use super::planner::Job;
 use super::survey::items::Items;
 use super::survey::walk;
 use super::survey::{Count, Inspection};
 use super::talk;
-use super::team::{COUNT, INSPECT};
+use super::team::{COUNT, INSPECT, Role};
 use crate::output::plural;
 
 /// Into how many steps the files of a module fall: after each one progress is reported.
@@ -23,12 +24,15 @@ const STEPS: usize = 5;
 const WAIT: f64 = 0.5;
 
 /// Claims and works until the demo is over; answers questions meanwhile.
-pub fn play(member: &Member) -> Result<(), Error> {
+pub fn play(member: &Member, role: &Role) -> Result<(), Error> {
     std::thread::scope(|scope| {
-        let ears = scope.spawn(|| talk::listen(member));
+        let inbox = scope.spawn(|| talk::listen(member));
+        let session = scope.spawn(|| meeting::attend(member, role));
         let worked = work(member);
-        let listened = ears.join().unwrap_or_else(|_| Err(Error::internal("the listening thread broke off")));
-        worked.and(listened)
+        [inbox, session].into_iter().fold(worked, |so_far, thread| {
+            let ended = thread.join();
+            so_far.and(ended.unwrap_or_else(|_| Err(Error::internal("a listening thread broke off"))))
+        })
     })
 }
 
