@@ -252,6 +252,39 @@ fn what_a_caller_reserved_waits_for_its_agent_for_a_while_and_is_open_then() {
 }
 
 #[test]
+fn what_an_absent_agent_held_is_assigned_anew_or_open_once_its_lease_is_over() {
+    let (hub, clock) = still(config());
+    register(&hub, "ana", 3, &[]);
+    let chosen = make(&hub, "chosen", Some("auto"));
+    make(&hub, "named", Some("ana"));
+    register(&hub, "bob", 1, &[]);
+    let held = [claim(&hub, "ana").unwrap(), claim(&hub, "ana").unwrap()];
+    hub.run(agents::Leave { agent_id: "ana".into(), idempotency_key: None }).unwrap();
+    assert_eq!(chosen.agent_id.as_deref(), Some("ana"));
+    for _ in 0..3 {
+        hub.tend().unwrap();
+        assert_eq!(get(&hub, "chosen").status, TaskStatus::Claimed, "its lease is not over yet");
+        clock.advance(Duration::from_secs(21));
+        hub.run(agents::Heartbeat { agent_id: "bob".into(), idempotency_key: None }).unwrap();
+    }
+    (0..2).for_each(|_| hub.tend().unwrap());
+    let steps = |id: &str| get(&hub, id).history.into_iter().map(|step| step.what).collect::<Vec<_>>();
+    assert_eq!(get(&hub, "chosen").agent_id.as_deref(), Some("bob"), "{:?}", steps("chosen"));
+    assert_eq!(steps("chosen"), ["assigned", "claimed", "lapsed", "assigned"]);
+    assert!(get(&hub, "chosen").assignment.unwrap().reason.contains("chose \"bob\""));
+    assert_eq!(get(&hub, "named").agent_id, None, "{:?}", steps("named"));
+    let late = Complete {
+        task_id: held[0].task_id.clone(),
+        agent_id: Some("ana".into()),
+        token: Some(held[0].token),
+        ..Complete::default()
+    };
+    assert_eq!(hub.run(late).unwrap_err().code(), Code::LeaseLost);
+    assert_eq!(claim(&hub, "bob").unwrap().attempts, 2);
+    hub.check().unwrap();
+}
+
+#[test]
 fn an_agent_that_comes_back_in_time_keeps_what_is_reserved_for_it() {
     let (hub, clock) = still(HubConfig { reservation_seconds: 60.0, ..config() });
     register(&hub, "ana", 1, &[]);

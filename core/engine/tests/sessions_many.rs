@@ -18,11 +18,14 @@ enum Deed {
     Post { by: usize, channel: usize, what: usize },
     Patch { by: usize, field: usize, behind: u64, merge: bool },
     Rules { by: usize, invited_only: bool },
+    Decide(usize),
+    Make(usize),
     Connect(usize),
     End(usize),
 }
 
-const CHANNELS: [&str; 3] = ["general", "decisions", "nowhere"];
+/// The last one is there only once someone has made it.
+const CHANNELS: [&str; 3] = ["general", "decisions", "extra"];
 const TYPES: [&str; 3] = ["text", "vote", "decision"];
 const FIELDS: [&str; 3] = ["x", "y", "z"];
 
@@ -37,6 +40,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
             .prop_map(|(by, field, behind, merge)| Deed::Patch { by, field, behind, merge }),
         1 => (who(), any::<bool>()).prop_map(|(by, invited_only)| Deed::Rules { by, invited_only }),
         2 => who().prop_map(Deed::Connect),
+        2 => who().prop_map(Deed::Decide),
+        1 => who().prop_map(Deed::Make),
         1 => who().prop_map(Deed::End),
     ];
     proptest::collection::vec(deed, 1..60)
@@ -54,6 +59,9 @@ struct Model {
     versions: Vec<usize>,
     posted: BTreeMap<usize, u64>,
     clients: BTreeSet<usize>,
+    /// Who decided what, in order.
+    decided: Vec<(usize, usize)>,
+    made: bool,
 }
 
 impl Model {
@@ -71,7 +79,7 @@ impl Model {
     }
 
     /// What a deed must come to.
-    fn expect(&mut self, deed: &Deed) -> Result<(), Code> {
+    fn expect(&mut self, n: usize, deed: &Deed) -> Result<(), Code> {
         match *deed {
             Deed::Join(_) if self.ended => return Err(Code::Conflict),
             Deed::Join(who) if self.invited_only && !self.members.contains_key(&who) => {
@@ -91,9 +99,13 @@ impl Model {
             Deed::Post { by, channel, what } => {
                 self.inside(by)?;
                 match (channel, what) {
-                    (2, _) => return Err(Code::NotFound),
-                    (0, 0) | (1, 1 | 2) => *self.posted.entry(channel).or_default() += 1,
+                    (2, _) if !self.made => return Err(Code::NotFound),
+                    (0 | 2, 0) | (1, 1 | 2) => *self.posted.entry(channel).or_default() += 1,
                     _ => return Err(Code::NotAllowed),
+                }
+                // What is posted as a decision is one.
+                if (channel, what) == (1, 2) {
+                    self.decided.push((by, n));
                 }
             }
             Deed::Patch { by, field, behind, merge } => {
@@ -108,6 +120,16 @@ impl Model {
             Deed::Rules { by, invited_only } => {
                 self.manages(by)?;
                 self.invited_only = invited_only;
+            }
+            Deed::Decide(by) => {
+                self.inside(by)?;
+                self.decided.push((by, n));
+            }
+            Deed::Make(by) => {
+                self.inside(by)?;
+                if std::mem::replace(&mut self.made, true) {
+                    return Err(Code::AlreadyExists);
+                }
             }
             Deed::Connect(who) => {
                 self.inside(who)?;
@@ -132,8 +154,7 @@ impl Model {
             Deed::Invite { by, whom } => (by, "session.invite", json!({"invitees": [AGENTS[whom]]})),
             Deed::Post { by, channel, what } => {
                 let (channel, what) = (CHANNELS[channel], TYPES[what]);
-                let input =
-                    json!({"channel": channel, "agent_id": AGENTS[by], "message_type": what, "content": "x"});
+                let input = json!({"channel": channel, "agent_id": AGENTS[by], "message_type": what, "content": n.to_string()});
                 (by, "channel.post", input)
             }
             Deed::Patch { by, field, behind, merge } => {
@@ -146,6 +167,11 @@ impl Model {
                 let join = if invited_only { "invited" } else { "open" };
                 (by, "session.set_rules", json!({"rules": {"join": join}}))
             }
+            Deed::Decide(by) => {
+                let input = json!({"agent_id": AGENTS[by], "decision": n.to_string()});
+                (by, "session.record_decision", input)
+            }
+            Deed::Make(by) => (by, "channel.create", json!({"channel": CHANNELS[2], "type": "broadcast"})),
             Deed::Connect(who) => (who, "session.connect", json!({"client_id": AGENTS[who]})),
             Deed::End(by) => (by, "session.end", json!({})),
         };
@@ -174,7 +200,19 @@ impl Model {
         prop_assert_eq!(session["state"] == "ended", self.ended);
         prop_assert_eq!(&session["state_version"], self.versions.len());
         prop_assert_eq!(&session["clients"], self.clients.len());
-        for (at, channel) in CHANNELS[..2].iter().enumerate() {
+        let decided: Vec<(usize, usize)> = session["decisions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                let by = AGENTS.iter().position(|name| one["agent_id"] == *name).unwrap();
+                (by, one["decision"].as_str().unwrap().parse().unwrap())
+            })
+            .collect();
+        prop_assert_eq!(&decided, &self.decided);
+        let channels = look("channel.list")["channels"].as_array().unwrap().len();
+        prop_assert_eq!(channels, 4 + usize::from(self.made));
+        for (at, channel) in CHANNELS[..2 + usize::from(self.made)].iter().enumerate() {
             let posted = self.posted.get(&at).copied().unwrap_or(0);
             prop_assert_eq!(&session["counts"]["by_channel"][*channel], posted);
         }
@@ -206,10 +244,12 @@ proptest! {
             versions: Vec::new(),
             posted: BTreeMap::new(),
             clients: BTreeSet::new(),
+            decided: Vec::new(),
+            made: false,
         };
         for (n, deed) in deeds.iter().enumerate() {
             let done = model.perform(&hub, n, deed);
-            prop_assert_eq!(done, model.expect(deed), "{:?}", deed);
+            prop_assert_eq!(done, model.expect(n, deed), "{:?}", deed);
             model.verify(&hub)?;
         }
         hub.check().unwrap();

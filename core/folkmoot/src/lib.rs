@@ -72,4 +72,6 @@ mod guides {
     mod messages {}
     #[doc = include_str!("../../../docs/guides/sessions.md")]
     mod sessions {}
+    #[doc = include_str!("../../../docs/guides/tasks.md")]
+    mod tasks {}
 }

@@ -36,6 +36,16 @@ impl Model {
         self.agents.get(agent).map_or(0.0, |known| known.heard_at)
     }
 
+    /// Whether it took its leave.
+    pub fn has_left(&self, agent: &str) -> bool {
+        self.agents.get(agent).is_none_or(|known| known.left)
+    }
+
+    /// Whether it may be taken for offline: it left, or was not heard of for its time.
+    pub fn is_away(&self, agent: &str, boot: f64) -> bool {
+        self.has_left(agent) || boot - self.heard_at(agent) >= PRESENCE
+    }
+
     pub fn step(&mut self, world: &mut World, _tasks: &mut tasks::Model) -> Result<(), String> {
         let name = world.someone();
         let (boot, tokens) = (world.boot(), world.dice.random_range(0..9));

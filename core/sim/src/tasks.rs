@@ -22,6 +22,8 @@ struct Task {
     token: u64,
     attempts: u64,
     agent: Option<String>,
+    /// Whether the engine chooses its agent.
+    auto: bool,
     /// When its lease was last renewed by a call of its own, on the boot clock.
     renewed_at: f64,
     /// The token whose holder was told that its lease is over: it stays so, whatever is heard later.
@@ -47,6 +49,13 @@ impl Task {
         self.token = task["token"].as_u64().unwrap_or(0);
         self.attempts = task["attempts"].as_u64().unwrap_or(0);
         self.agent = task["agent_id"].as_str().map(str::to_owned);
+        self.auto = task["auto_assign"] == true;
+    }
+
+    /// Whether this is the same task but for whom it is reserved.
+    fn only_given_on(&self, now: &Task) -> bool {
+        let reserved = Task { agent: now.agent.clone(), ..self.clone() };
+        self.status == "ready" && reserved == *now
     }
 }
 
@@ -56,6 +65,7 @@ impl Model {
         match world.dice.random_range(0..10) {
             0..3 if open < 12 => self.create(world),
             0..5 => self.claim(world),
+            5 => self.assign(world, presence),
             _ => self.work(world, presence),
         }
     }
@@ -72,6 +82,7 @@ impl Model {
                     token: 0,
                     attempts: 0,
                     agent: None,
+                    auto: false,
                     renewed_at: 0.0,
                     told_over: None,
                 };
@@ -93,8 +104,8 @@ impl Model {
         };
         let known = task["task_id"].as_str().and_then(|id| self.tasks.get_mut(id));
         let Some(known) = known else { return Err(format!("a task that nobody made was claimed: {task}")) };
-        if known.status != "ready" {
-            return Err(format!("claimed while {}: {task}", known.status));
+        if known.status != "ready" || known.agent.as_deref().is_some_and(|other| other != agent) {
+            return Err(format!("claimed as {known:?}: {task}"));
         }
         let attempts = known.attempts;
         known.take(&task);
@@ -107,6 +118,31 @@ impl Model {
         }
         self.newest_token = known.token;
         Ok(())
+    }
+
+    /// Reserves a task for someone, or has the engine choose.
+    fn assign(&mut self, world: &mut World, presence: &presence::Model) -> Result<(), String> {
+        if self.tasks.is_empty() {
+            return Ok(());
+        }
+        let at = world.dice.random_range(0..self.tasks.len());
+        let Some((id, task)) = self.tasks.iter_mut().nth(at) else { return Ok(()) };
+        let whom = if world.dice.random_bool(0.5) { "auto" } else { world.someone() };
+        let open = task.status == "ready";
+        match world.call("task.assign", &json!({"task_id": id, "agent_id": whom})) {
+            Ok(answer) => {
+                task.take(&answer);
+                let chosen = task.agent.as_deref().unwrap_or_default();
+                let rightly = if whom == "auto" { !presence.has_left(chosen) } else { chosen == whom };
+                match open && rightly {
+                    true => Ok(()),
+                    false => Err(format!("assigned to {whom:?}, which cannot be: {answer}")),
+                }
+            }
+            Err(None) => Ok(()),
+            Err(Some(error)) if error.code() == Code::Conflict && (!open || whom == "auto") => Ok(()),
+            Err(Some(error)) => Err(format!("task.assign to {whom:?} of {task:?}: {error:?}")),
+        }
     }
 
     /// One of those who hold or held a task does something by a token, the right one or an old one.
@@ -156,7 +192,8 @@ impl Model {
         }
     }
 
-    /// What the hub does by the clock may take a task back, but not before its lease is over.
+    /// What the hub does by the clock may take a task back, but not before its lease is over; and give on what is
+    /// reserved, but not while its agent is there.
     pub fn after_tending(&mut self, world: &mut World, presence: &presence::Model) -> Result<(), String> {
         for (id, known) in &mut self.tasks {
             let task = world.look("task.get", &json!({"task_id": id}))?;
@@ -169,7 +206,8 @@ impl Model {
             let silent = world.boot() - known.renewed_at.max(heard);
             let over = silent >= LEASE || known.was_told();
             let put_back = known.is_held() && over && (now.status == "ready" || now.status == "failed");
-            if !put_back {
+            let away = known.agent.as_deref().map_or(now.auto, |agent| presence.is_away(agent, world.boot()));
+            if !put_back && !(away && known.only_given_on(&now)) {
                 return Err(format!("{silent} s after it was heard of, {known:?} became {task}"));
             }
             *known = now;

@@ -128,6 +128,15 @@ impl World {
         }
     }
 
+    /// Calls an operation that nothing but a fault may refuse; answers whether it was done.
+    pub fn done(&mut self, name: &str, input: &Value) -> Result<bool, String> {
+        match self.call(name, input) {
+            Ok(_) => Ok(true),
+            Err(None) => Ok(false),
+            Err(Some(error)) => Err(format!("{name} {input}: {error:?}")),
+        }
+    }
+
     /// Calls an operation that no fault stands in the way of.
     pub fn look(&mut self, name: &str, input: &Value) -> Result<Value, String> {
         self.no_faults();

@@ -137,7 +137,7 @@ impl List {
         let others = [
             ("status = ?", self.status.map(|status| SqlValue::from(status.as_str().to_owned()))),
             ("body ->> '$.priority' = ?", priority.map(SqlValue::from)),
-            ("due < ?", self.due_before.map(|time| SqlValue::from(time.millis()))),
+            ("body ->> '$.due_date' < ?", self.due_before.map(|time| SqlValue::from(time.to_string()))),
             ("ifnull(body ->> '$.overdue', 0) = ?", self.overdue.map(flag)),
             ("ifnull(body ->> '$.dead_letter', 0) = ?", self.dead_letter.map(flag)),
             // Times are written at one length, so that their text is in their order.
