@@ -28,6 +28,7 @@ from ._errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from ._execution import Execution, Update
 from ._hooks import Hook, Refusal, Request
 from ._hub import Hub
 from ._native import __version__
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
     from ._async import AsyncHub
     from ._client import AgentClient
+    from ._execution_async import AsyncExecution
     from ._subscription_async import AsyncSubscription
 
 __all__ = [
@@ -47,10 +49,12 @@ __all__ = [
     "AgentClient",
     "AlreadyExistsError",
     "AsyncAgent",
+    "AsyncExecution",
     "AsyncHub",
     "AsyncSubscription",
     "ConflictError",
     "Event",
+    "Execution",
     "FolkmootError",
     "ForkedProcessError",
     "Gap",
@@ -70,6 +74,7 @@ __all__ = [
     "Subscription",
     "UnauthenticatedError",
     "UnavailableError",
+    "Update",
     "__version__",
 ]
 
@@ -78,6 +83,7 @@ _LATER = {
     "Agent": "_agent",
     "AgentClient": "_client",
     "AsyncAgent": "_agent_async",
+    "AsyncExecution": "_execution_async",
     "AsyncHub": "_async",
     "AsyncSubscription": "_subscription_async",
 }

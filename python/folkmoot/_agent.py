@@ -8,6 +8,7 @@ from typing import Any
 
 from ._acting import Acting, present, refuse_reply, task_id_of
 from ._errors import LeaseLostError, NotFoundError
+from ._execution import Execution
 from ._hub import Hub, Memory, given
 from ._subscription import Subscription
 from .types import AgentView, Entry, Message, Presence, PublishedEvent, Task
@@ -148,6 +149,13 @@ class Agent(Acting):
         """Gives a task back; the attempt does not count."""
         released: Task = self.call("task.release", task_id=task_id_of(task))
         return released
+
+    def follow_task(
+        self, task: Task | str, *, after: int | None = None, timeout: float | None = None
+    ) -> Execution:
+        """Follows a task with its parts and what is said about them, as far as this agent may see it; as
+        `Hub.tasks.follow` does."""
+        return Execution(self._native.follow(task_id_of(task), after), timeout)
 
     def set_memory(self, key: str, value: Any, **fields: Any) -> Entry:
         """Sets a key to a value; ``expected_version``, ``ttl_seconds``, ``access_control`` may go with it."""

@@ -9,6 +9,7 @@ from typing import Any
 from ._acting import Acting, present, refuse_reply, task_id_of
 from ._async import AsyncHub, Memory
 from ._errors import LeaseLostError, NotFoundError
+from ._execution_async import AsyncExecution
 from ._hub import given
 from ._subscription_async import AsyncSubscription
 from .types import AgentView, Entry, Message, Presence, PublishedEvent, Task
@@ -152,6 +153,13 @@ class AsyncAgent(Acting):
         """Gives a task back; the attempt does not count."""
         released: Task = await self.call("task.release", task_id=task_id_of(task))
         return released
+
+    def follow_task(
+        self, task: Task | str, *, after: int | None = None, timeout: float | None = None
+    ) -> AsyncExecution:
+        """Follows a task with its parts and what is said about them, as far as this agent may see it; as
+        `AsyncHub.tasks.follow` does."""
+        return AsyncExecution(self.hub, self._native.follow(task_id_of(task), after), timeout)
 
     async def set_memory(self, key: str, value: Any, **fields: Any) -> Entry:
         """Sets a key to a value; ``expected_version``, ``ttl_seconds``, ``access_control`` may go with it."""

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from . import _process
 from ._bridge import Bridge
 from ._errors import ConflictError, ForkedProcessError, NotFoundError
+from ._execution_async import AsyncExecution
 from ._hooks import Hooking
 from ._hub import _TRIES, given, here, open_native, reduced
 from ._native import Hub as NativeHub
 from ._operations_async import Memory as _Memory
 from ._operations_async import Operations
+from ._operations_async import Tasks as _Tasks
 from ._subscription import filter_of
 from ._subscription_async import AsyncSubscription
 from .types import Entry
@@ -71,6 +73,31 @@ class Memory(_Memory):
         raise ConflictError(f"{key!r} was changed by others {_TRIES} times in a row", hint="try again later")
 
 
+class Tasks(_Tasks):
+    """Operations on tasks."""
+
+    __slots__ = ("_hub",)
+
+    def __init__(self, native: NativeHub, call: Callable[..., Awaitable[Any]], hub: AsyncHub) -> None:
+        super().__init__(native, call)
+        self._hub = hub
+
+    def follow(
+        self, task_id: str, *, after: int | None = None, timeout: float | None = None
+    ) -> AsyncExecution:
+        """Follows a task, its parts and what is said about them: what has happened, then live, to the end.
+
+        Args:
+            task_id: The task.
+            after: Go on after this ``seq``; from the beginning when left out.
+            timeout: Seconds of silence after which iterating ends; never when left out.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        return AsyncExecution(self._hub, self._native.follow(task_id, after), timeout)
+
+
 class Opening:
     """A hub that is being opened: ``await`` it, or use it with ``async with``."""
 
@@ -103,6 +130,7 @@ class AsyncHub(Hooking, Operations):
     """
 
     memory: Memory
+    tasks: Tasks
     _native: NativeHub
     _path: str
     _options: dict[str, Any]
@@ -152,6 +180,7 @@ class AsyncHub(Hooking, Operations):
         self._desks: dict[Bridge, LoopDesk] = {}
         self._bind(native, self._acting(native))
         self.memory = Memory(native, self._acting(native))
+        self.tasks = Tasks(native, self._acting(native), self)
         _process.opened(self)
 
     def _acting(self, native: NativeHub) -> Callable[[str, dict[str, Any]], Awaitable[Any]]:
@@ -218,6 +247,7 @@ class AsyncHub(Hooking, Operations):
         agents: str | Iterable[str] | None = None,
         session_id: str | None = None,
         task_id: str | None = None,
+        execution_id: str | None = None,
         key_prefix: str | None = None,
         event_types: str | Iterable[str] | None = None,
         correlation_id: str | None = None,
@@ -232,6 +262,7 @@ class AsyncHub(Hooking, Operations):
             agents=agents,
             session_id=session_id,
             task_id=task_id,
+            execution_id=execution_id,
             key_prefix=key_prefix,
             event_types=event_types,
             correlation_id=correlation_id,

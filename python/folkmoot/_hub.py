@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import _process
 from ._errors import ConflictError, InvalidInputError, NotFoundError
+from ._execution import Execution
 from ._hooks import Function, Hooking, ThreadDesk, refuse_coroutine
 from ._native import Hub as NativeHub
 from ._operations import Memory as _Memory
 from ._operations import Operations
+from ._operations import Tasks as _Tasks
 from ._subscription import Item, Subscription, filter_of
 from .types import Entry
 
@@ -114,6 +116,25 @@ class Memory(_Memory):
         raise ConflictError(f"{key!r} was changed by others {_TRIES} times in a row", hint="try again later")
 
 
+class Tasks(_Tasks):
+    """Operations on tasks."""
+
+    __slots__ = ()
+
+    def follow(self, task_id: str, *, after: int | None = None, timeout: float | None = None) -> Execution:
+        """Follows a task, its parts and what is said about them: what has happened, then live, to the end.
+
+        Args:
+            task_id: The task.
+            after: Go on after this ``seq``; from the beginning when left out.
+            timeout: Seconds of silence after which iterating ends; never when left out.
+
+        Raises:
+            NotFoundError: There is no such task.
+        """
+        return Execution(self._native.follow(task_id, after), timeout)
+
+
 class Hub(Hooking, Operations):
     """One process's handle on a hub, for threads. `AsyncHub` is the same for event loops.
 
@@ -123,6 +144,7 @@ class Hub(Hooking, Operations):
     """
 
     memory: Memory
+    tasks: Tasks
     _native: NativeHub
 
     def __init__(self) -> None:
@@ -167,6 +189,7 @@ class Hub(Hooking, Operations):
         self._lock = threading.Lock()
         self._bind(native, native.call)
         self.memory = Memory(native, native.call)
+        self.tasks = Tasks(native, native.call)
         _process.opened(self)
 
     def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
@@ -203,6 +226,7 @@ class Hub(Hooking, Operations):
         agents: str | Iterable[str] | None = None,
         session_id: str | None = None,
         task_id: str | None = None,
+        execution_id: str | None = None,
         key_prefix: str | None = None,
         event_types: str | Iterable[str] | None = None,
         correlation_id: str | None = None,
@@ -217,6 +241,7 @@ class Hub(Hooking, Operations):
             agents: Agents, as source or as target.
             session_id: A session.
             task_id: A task.
+            execution_id: A task that is part of no other, with all of its parts and messages about them.
             key_prefix: The start of memory keys.
             event_types: Types of published events.
             correlation_id: What ties a question to its answer.
@@ -230,6 +255,7 @@ class Hub(Hooking, Operations):
             agents=agents,
             session_id=session_id,
             task_id=task_id,
+            execution_id=execution_id,
             key_prefix=key_prefix,
             event_types=event_types,
             correlation_id=correlation_id,

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _native
 from ._bridge import Bridge
 from ._errors import UnavailableError
-from ._records import Event, Position
+from ._records import Position, Record
 from ._subscription import Item, item_of
-from .types import Gap
 
 if TYPE_CHECKING:
     from ._async import AsyncHub
+
+T = TypeVar("T")
+C = TypeVar("C", bound="AsyncCursor[Any]")
 
 # How many items are taken from the engine at once.
 _AT_ONCE = 100
@@ -23,37 +25,37 @@ _AT_ONCE = 100
 _POSITION_SECONDS = 5.0
 
 
-class AsyncSubscription:
-    """A cursor on the log, with a filter, for event loops.
+class AsyncCursor(Generic[T]):
+    """What is read from the log item by item, for event loops."""
 
-    >>> async with hub.subscribe("task.*") as events:
-    ...     async for event in events:
-    ...         print(event.seq, event.kind, event.data)
-    """
+    # After how much silence it looks whether the engine has something to say that rings no bell.
+    _look_seconds: float | None = None
 
-    def __init__(
-        self, hub: AsyncHub, native: _native.Subscription, timeout: float | None, positions: bool
-    ) -> None:
-        self._hub = hub  # an open subscription keeps its hub
+    def __init__(self, hub: AsyncHub, native: _native.Subscription, timeout: float | None) -> None:
+        self._hub = hub  # an open cursor keeps its hub
         self._native = native
         self._timeout = timeout
-        self._positions = positions
         self._items: deque[Any] = deque()
+        self._position = native.position
         self._rung = asyncio.Event()
         self._bridge: Bridge | None = None
         self._ticket = 0
 
-    async def next(self, timeout: float | None = None) -> Event | Gap | Position | None:
+    def _given(self, raw: Any) -> T | None:
+        """An item as the native part gives it; None for one that was not asked for."""
+        raise NotImplementedError
+
+    async def next(self, timeout: float | None = None) -> T | None:
         """Waits for the next item.
 
         Args:
             timeout: Seconds to wait; for ever when left out.
 
         Returns:
-            An `Event`, a `Gap`, a `Position` if they were asked for, or None when the time is up.
+            The item; None when the time is up, or when nothing more can come.
 
         Raises:
-            UnavailableError: The subscription or its hub is closed.
+            UnavailableError: It, or its hub, is closed.
         """
         loop = asyncio.get_running_loop()
         if self._bridge is None:
@@ -65,9 +67,13 @@ class AsyncSubscription:
             if not self._items:
                 self._items.extend(self._native.take(_AT_ONCE))
             while self._items:
-                item = item_of(self._items.popleft())
-                if self._positions or not isinstance(item, Position):
+                raw = self._items.popleft()
+                self._position = max(self._position, _seq_of(raw))
+                item = self._given(raw)
+                if item is not None:
                     return item
+            if self._native.ended:
+                return None
             left = None if until is None else until - loop.time()
             if left is not None and left <= 0:
                 return None
@@ -75,8 +81,8 @@ class AsyncSubscription:
 
     async def _silence(self, left: float | None) -> None:
         """Until the bell rings or the time is up."""
-        if self._positions:
-            left = _POSITION_SECONDS if left is None else min(left, _POSITION_SECONDS)
+        if self._look_seconds is not None:
+            left = self._look_seconds if left is None else min(left, self._look_seconds)
         if left is None:
             await self._rung.wait()
             return
@@ -86,10 +92,10 @@ class AsyncSubscription:
         finally:
             timer.cancel()
 
-    def __aiter__(self) -> AsyncSubscription:
+    def __aiter__(self: C) -> C:
         return self
 
-    async def __anext__(self) -> Item:
+    async def __anext__(self) -> T:
         try:
             item = await self.next(self._timeout)
         except UnavailableError:
@@ -102,8 +108,9 @@ class AsyncSubscription:
 
     @property
     def position(self) -> int:
-        """The last ``seq`` that was given or passed over: subscribe again with ``after`` this."""
-        return self._native.position
+        """The last ``seq`` that was given or passed over: go on with ``after`` this."""
+        # What was taken from the engine and not given yet is still to come.
+        return self._position if self._items else self._native.position
 
     @property
     def closed(self) -> bool:
@@ -111,13 +118,13 @@ class AsyncSubscription:
         return self._native.closed
 
     def close(self) -> None:
-        """Ends the subscription; whoever waits in it is woken."""
+        """Ends it; whoever waits in it is woken."""
         self._native.close()
         self._rung.set()
         if self._bridge is not None:
             self._bridge.forget(self._ticket)
 
-    async def __aenter__(self) -> AsyncSubscription:
+    async def __aenter__(self: C) -> C:
         return self
 
     async def __aexit__(
@@ -129,4 +136,31 @@ class AsyncSubscription:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<AsyncSubscription at {self.position}{', closed' if self.closed else ''}>"
+        return f"<{type(self).__name__} at {self.position}{', closed' if self.closed else ''}>"
+
+
+def _seq_of(raw: Any) -> int:
+    """Up to where an item goes, as the native part gives it."""
+    if isinstance(raw, tuple):
+        return int(raw[1])
+    return int(raw["seq"]) if isinstance(raw, Record) else int(raw)
+
+
+class AsyncSubscription(AsyncCursor[Item]):
+    """A cursor on the log, with a filter, for event loops.
+
+    >>> async with hub.subscribe("task.*") as events:
+    ...     async for event in events:
+    ...         print(event.seq, event.kind, event.data)
+    """
+
+    def __init__(
+        self, hub: AsyncHub, native: _native.Subscription, timeout: float | None, positions: bool
+    ) -> None:
+        super().__init__(hub, native, timeout)
+        self._positions = positions
+        self._look_seconds = _POSITION_SECONDS if positions else None
+
+    def _given(self, raw: Any) -> Item | None:
+        item = item_of(raw)
+        return item if self._positions or not isinstance(item, Position) else None

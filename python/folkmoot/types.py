@@ -605,6 +605,9 @@ class Filter(Record):
     event_types: list[str]
     """Types of published events."""
 
+    execution_id: str | None
+    """A task that is part of no other, with all of its parts: their events, and messages about them."""
+
     key_prefix: str | None
     """The start of memory keys."""
 
@@ -650,7 +653,7 @@ class HistoryPage(Record):
     at_end: bool
     """Whether the newest message is among them, or was before."""
 
-    omitted: int
+    left_out: int
     """Without `after`: how many older messages there are."""
 
 
@@ -1454,7 +1457,7 @@ class SessionView(Record):
     messages: list[Message]
     """Its newest messages, the oldest of them first."""
 
-    omitted: int
+    left_out: int
     """How many older messages there are than those shown."""
 
     position: int
@@ -1717,6 +1720,9 @@ class Task(Record):
 
     retry_at: str | None
     """Until when it is not tried again after a failure."""
+
+    root_id: str | None
+    """The task at the top of the tree that it is a part of; left out when it is at the top itself."""
 
     session_id: str | None
     """The session it belongs to."""
@@ -2010,6 +2016,7 @@ Filter._shape = {
     "agents": None,
     "correlation_id": None,
     "event_types": None,
+    "execution_id": None,
     "key_prefix": None,
     "kinds": None,
     "session_id": None,
@@ -2025,7 +2032,7 @@ HistoryPage._shape = {
     "messages": [Message],
     "position": None,
     "at_end": None,
-    "omitted": None,
+    "left_out": None,
 }
 HookStats._shape = {
     "name": None,
@@ -2293,7 +2300,7 @@ SessionView._shape = {
     "clients": None,
     "counts": SessionCounts,
     "messages": [Message],
-    "omitted": None,
+    "left_out": None,
     "position": None,
     "ended_at": None,
     "name": None,
@@ -2381,6 +2388,7 @@ Task._shape = {
     "requires": None,
     "result": None,
     "retry_at": None,
+    "root_id": None,
     "session_id": None,
 }
 TaskHistory._shape = {

@@ -81,6 +81,7 @@ WAITS = {
     "an inbox": "ana.inbox(wait_seconds=60)",
     "a question": "ana.ask('anyone?', wait_seconds=60)",
     "a task's end": "hub.tasks.wait(ana.create_task('x').id, wait_seconds=60)",
+    "an execution": "for update in hub.tasks.follow(ana.create_task('x').id): pass",
     "a consumer": "hub.consumers.read('c', wait_seconds=60)",
 }
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from folkmoot import ConflictError, Hub, InvalidInputError, LeaseLostError
+from folkmoot import ConflictError, Hub, InvalidInputError, LeaseLostError, LimitExceededError
 
 
 def test_the_whole_life_of_a_task(hub: Hub) -> None:
@@ -114,3 +114,37 @@ def test_events_of_a_task_carry_the_task(hub: Hub) -> None:
 def _claimed(ana):
     ana.create_task("x")
     return ana.claim_task()
+
+
+def test_the_engine_chooses_and_says_why(hub: Hub) -> None:
+    hub.agents.register("ana", capabilities={"rust": 0.5})
+    hub.agents.register("bob", capabilities={"rust": 0.9})
+    task = hub.tasks.create("boss", "x", requires=["rust"], assign_to="auto")
+    assert (task.agent_id, task.auto_assign) == ("bob", True)
+    assert [who.agent_id for who in task.assignment.candidates] == ["bob", "ana"]
+    other = hub.tasks.create("boss", "y", requires=["magic"])
+    with pytest.raises(ConflictError, match="nobody can take it now") as refused:
+        hub.tasks.assign(other.id, agent_id="auto")
+    assert [who["why"] for who in refused.value.details["left_out"]] == ["incapable", "incapable"]
+
+
+def test_rebalancing_moves_what_is_too_much(hub: Hub) -> None:
+    hub.agents.register("ana")
+    for number in range(3):
+        hub.tasks.create("boss", "x", task_id=f"t{number}", assign_to="ana")
+    hub.agents.register("bob", max_load=5)
+    moved = hub.tasks.rebalance().moved
+    assert [(step.task_id, step.from_, step.to) for step in moved] == [
+        ("t0", "ana", "bob"),
+        ("t1", "ana", "bob"),
+    ]
+
+
+def test_lists_fit_into_a_context(hub: Hub) -> None:
+    for number in range(5):
+        hub.tasks.create("boss", f"task {number}")
+    page = hub.tasks.list(max_tokens=200)
+    assert (len(page.tasks) + page.left_out, page.tasks[0].title) == (5, "task 4")
+    with pytest.raises(LimitExceededError, match="max_tokens") as refused:
+        hub.tasks.list(max_tokens=1)
+    assert refused.value.details["field"] == "max_tokens"

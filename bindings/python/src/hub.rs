@@ -14,7 +14,7 @@ use crate::error::to_python;
 use crate::guard::{caught, outside, waiting};
 use crate::hooks::{self, Desk};
 use crate::shape::Shape;
-use crate::subscription::Subscription;
+use crate::subscription::{Source, Subscription};
 use crate::{from_json, hot, shape, to_json};
 
 /// One handle on a hub, and on whose behalf it acts.
@@ -152,19 +152,25 @@ impl Hub {
         after: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Subscription> {
         let filter = to_json::input(filter)?;
-        let after = after
-            .map(|after| {
-                after.extract::<u64>().map_err(|_| {
-                    Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0")
-                })
-            })
-            .transpose()
-            .map_err(|error| to_python(py, &error))?;
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
         let live = outside(py, || {
             let filter: Filter = read_input(&filter)?;
             self.hub.subscribe_as(&self.by, filter, after)
         })?;
-        Ok(Subscription::new(live, self.hub.clone()))
+        Ok(Subscription::new(Source::Events(live), self.hub.clone()))
+    }
+
+    /// Follows a task with its parts and messages, from its beginning or from after a `seq`.
+    #[pyo3(signature = (task_id, after=None))]
+    fn follow(
+        &self,
+        py: Python<'_>,
+        task_id: &str,
+        after: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subscription> {
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
+        let live = outside(py, || self.hub.execution_as(&self.by, task_id, after))?;
+        Ok(Subscription::new(Source::Execution(Box::new(live)), self.hub.clone()))
     }
 
     /// Has this process beat for an agent.
@@ -214,6 +220,11 @@ impl Hub {
         let text = serde_json::to_vec(self.hub.config()).unwrap_or_default();
         from_json::read(py, &text, &Shape::Plain)
     }
+}
+
+fn read_after(after: Option<&Bound<'_, PyAny>>) -> folkmoot_engine::Result<Option<u64>> {
+    let bad = |after| Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0");
+    after.map(|after| after.extract::<u64>().map_err(|_| bad(after))).transpose()
 }
 
 pub fn closed() -> Error {

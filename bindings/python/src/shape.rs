@@ -51,6 +51,7 @@ impl EventShape {
 
 static ANSWERS: PyOnceLock<HashMap<String, Shape>> = PyOnceLock::new();
 static EVENT: PyOnceLock<Shape> = PyOnceLock::new();
+static UPDATE: PyOnceLock<Shape> = PyOnceLock::new();
 
 /// The shape of an operation's answer.
 pub fn of_answer<'a>(py: Python<'a>, operation: &str) -> PyResult<&'a Shape> {
@@ -69,6 +70,14 @@ pub fn of_answer<'a>(py: Python<'a>, operation: &str) -> PyResult<&'a Shape> {
 pub fn of_event(py: Python<'_>) -> PyResult<&Shape> {
     EVENT.get_or_try_init(py, || {
         let class = py.import("folkmoot._records")?.getattr("Event")?;
+        Known::new(py)?.shape(&class)
+    })
+}
+
+/// The shape of what a followed task tells.
+pub fn of_update(py: Python<'_>) -> PyResult<&Shape> {
+    UPDATE.get_or_try_init(py, || {
+        let class = py.import("folkmoot._execution")?.getattr("Update")?;
         Known::new(py)?.shape(&class)
     })
 }

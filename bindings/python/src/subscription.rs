@@ -1,9 +1,10 @@
-//! A cursor on the log, read from Python: waiting (threads) or by being told (event loops).
+//! A cursor on the log, or a task that is followed, read from Python: waiting (threads) or by being told (event loops).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use folkmoot_engine::tasks::{Execution, ExecutionUpdate};
 use folkmoot_engine::{Error, Item, Result};
 use folkmoot_sys::sync::{Mutex, MutexGuard};
 use pyo3::IntoPyObjectExt;
@@ -18,22 +19,77 @@ use crate::{from_json, shape};
 const SLICE: Duration = Duration::from_millis(50);
 const FOR_EVER: Duration = Duration::from_secs(1 << 40);
 
+/// What is read from.
+pub enum Source {
+    Events(folkmoot_engine::Subscription),
+    Execution(Box<Execution>),
+}
+
+/// What was read.
+enum Given {
+    Item(Item),
+    Update(Box<ExecutionUpdate>),
+}
+
+impl Source {
+    fn next_until(
+        &mut self,
+        timeout: Duration,
+        check: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Option<Given>> {
+        Ok(match self {
+            Source::Events(live) => live.next_until(timeout, check)?.map(Given::Item),
+            Source::Execution(live) => {
+                live.next_until(timeout, check)?.map(|update| Given::Update(update.into()))
+            }
+        })
+    }
+
+    fn try_next(&mut self) -> Result<Option<Given>> {
+        Ok(match self {
+            Source::Events(live) => live.try_next()?.map(Given::Item),
+            Source::Execution(live) => live.try_next()?.map(|update| Given::Update(update.into())),
+        })
+    }
+
+    fn position(&self) -> u64 {
+        match self {
+            Source::Events(live) => live.position(),
+            Source::Execution(live) => live.position(),
+        }
+    }
+
+    /// Whether nothing more can come.
+    fn is_over(&self) -> bool {
+        matches!(self, Source::Execution(live) if live.is_over())
+    }
+
+    fn on_ready(&self, notify: impl Fn() + Send + Sync + 'static) {
+        match self {
+            Source::Events(live) => live.on_ready(notify),
+            Source::Execution(live) => live.on_ready(notify),
+        }
+    }
+}
+
 #[pyclass(frozen, module = "folkmoot._native")]
 pub struct Subscription {
     /// Taken out when it is closed. Left alone in a forked child, where its locks may be held by nobody.
-    live: Mutex<Option<folkmoot_engine::Subscription>>,
+    live: Mutex<Option<Source>>,
     over: AtomicBool,
+    ended: AtomicBool,
     position: AtomicU64,
     hub: folkmoot_engine::Hub,
     process: u32,
 }
 
 impl Subscription {
-    pub fn new(live: folkmoot_engine::Subscription, hub: folkmoot_engine::Hub) -> Subscription {
+    pub fn new(live: Source, hub: folkmoot_engine::Hub) -> Subscription {
         Subscription {
             position: AtomicU64::new(live.position()),
             live: Mutex::new(Some(live)),
             over: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             hub,
             process: std::process::id(),
         }
@@ -64,7 +120,7 @@ impl Subscription {
         &self,
         until: Option<Instant>,
         check: &mut dyn FnMut() -> Result<()>,
-    ) -> Result<Option<MutexGuard<'_, Option<folkmoot_engine::Subscription>>>> {
+    ) -> Result<Option<MutexGuard<'_, Option<Source>>>> {
         loop {
             check()?;
             if let Some(live) = self.live.try_lock_for(SLICE) {
@@ -76,20 +132,31 @@ impl Subscription {
         }
     }
 
-    fn wait(&self, timeout: Option<Duration>, check: &mut dyn FnMut() -> Result<()>) -> Result<Option<Item>> {
+    fn wait(
+        &self,
+        timeout: Option<Duration>,
+        check: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Option<Given>> {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let Some(mut live) = self.lock(until, check)? else { return Ok(None) };
         let live = live.as_mut().ok_or_else(|| Error::unavailable("this subscription is closed"))?;
         let left = until.map_or(FOR_EVER, |until| until.saturating_duration_since(Instant::now()));
-        let item = live.next_until(left, check)?;
+        let given = live.next_until(left, check)?;
+        self.note(live);
+        Ok(given)
+    }
+
+    /// Keeps what can be asked without the lock.
+    fn note(&self, live: &Source) {
         self.position.store(live.position(), Ordering::Release);
-        Ok(item)
+        self.ended.store(live.is_over(), Ordering::Release);
     }
 }
 
 #[pymethods]
 impl Subscription {
-    /// Waits for the next item: an event, `(from, to)` for a gap, a number for a position; None when the time is up.
+    /// Waits for the next item: an event, `(from, to)` for a gap, a number for a position, what a followed task tells;
+    /// None when the time is up or nothing more can come.
     #[pyo3(signature = (timeout=None))]
     fn next<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let timeout = timeout
@@ -99,26 +166,26 @@ impl Subscription {
             })
             .transpose()
             .map_err(|error| to_python(py, &error))?;
-        let item = waiting(py, || self.check(), |check| self.wait(timeout, check))?;
-        item.map(|item| shown(py, &item)).transpose()
+        let given = waiting(py, || self.check(), |check| self.wait(timeout, check))?;
+        given.map(|given| shown(py, &given)).transpose()
     }
 
     /// What is there now, at most this many items.
     fn take<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let items = outside(py, || {
+        let given = outside(py, || {
             self.check()?;
             let mut live = self.live.lock();
             let Some(live) = live.as_mut() else { return Ok(Vec::new()) };
-            let mut items = Vec::new();
-            while items.len() < most
-                && let Some(item) = live.try_next()?
+            let mut given = Vec::new();
+            while given.len() < most
+                && let Some(next) = live.try_next()?
             {
-                items.push(item);
+                given.push(next);
             }
-            self.position.store(live.position(), Ordering::Release);
-            Ok(items)
+            self.note(live);
+            Ok(given)
         })?;
-        items.iter().map(|item| shown(py, item)).collect()
+        given.iter().map(|given| shown(py, given)).collect()
     }
 
     /// Has the bridge told under the ticket that is returned whenever something may have come.
@@ -143,6 +210,12 @@ impl Subscription {
         self.over.load(Ordering::Acquire) || self.hub.is_closed()
     }
 
+    /// Whether a task that is followed has ended and its end was given.
+    #[getter]
+    fn ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// The last `seq` that was given or passed over.
     #[getter]
     fn position(&self) -> u64 {
@@ -158,13 +231,18 @@ impl Drop for Subscription {
     }
 }
 
-fn shown<'py>(py: Python<'py>, item: &Item) -> PyResult<Bound<'py, PyAny>> {
-    match item {
-        Item::Event(event) => {
+fn shown<'py>(py: Python<'py>, given: &Given) -> PyResult<Bound<'py, PyAny>> {
+    match given {
+        Given::Item(Item::Event(event)) => {
             let wire: Arc<str> = event.wire();
             from_json::read(py, wire.as_bytes(), shape::of_event(py)?)
         }
-        Item::Gap { from, to } => (*from, *to).into_bound_py_any(py),
-        Item::Position { seq } => (*seq).into_bound_py_any(py),
+        Given::Item(Item::Gap { from, to }) => (*from, *to).into_bound_py_any(py),
+        Given::Item(Item::Position { seq }) => (*seq).into_bound_py_any(py),
+        Given::Update(update) => {
+            let text = serde_json::to_vec(update)
+                .map_err(|error| to_python(py, &Error::internal(error.to_string())))?;
+            from_json::read(py, &text, shape::of_update(py)?)
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! How many events a second go through the whole pipeline (decide, append, apply, publish), and what single calls cost.
 //!
 //! `cargo bench -p folkmoot-engine --bench pipeline -- --json` prints one JSON line a figure; compare with the raw
-//! limits of `bench/limits` in the same run. `-- --json tasks` leaves out the batches.
+//! limits of `bench/limits` in the same run. `-- --json tasks` leaves out the batches. For a profiler,
+//! `-- count cycle 2000` does one thing that often and nothing else (`set`, `cas`, `publish`, `many`, `cycle`, `hundred`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::{Duration, Instant};
@@ -14,7 +15,11 @@ const SPAN: Duration = Duration::from_millis(1_500);
 
 fn main() {
     let folder = std::env::var_os("FOLKMOOT_TEST_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-    let only_tasks = std::env::args().any(|word| word == "tasks");
+    let words: Vec<String> = std::env::args().collect();
+    if let Some(at) = words.iter().position(|word| word == "count") {
+        return count(&open(&folder, Durability::Normal), &words[at + 1], words[at + 2].parse().unwrap());
+    }
+    let only_tasks = words.iter().any(|word| word == "tasks");
     for durability in [Durability::Normal, Durability::Full].into_iter().filter(|_| !only_tasks) {
         for batch in [1, 10, 100, 1_000] {
             let hub = open(&folder, durability);
@@ -54,16 +59,49 @@ fn emit(metric: &str, value: f64, unit: &str, durability: &str) {
     );
 }
 
-/// Writes batches of memory changes: one event row and one state row each, as the raw limit does.
-fn batches(hub: &Hub, batch: usize, durability: &str) {
-    let body = "x".repeat(80);
-    let entry = |n: usize| memory::SetEntry {
+/// Does one thing so often.
+fn count(hub: &Hub, what: &str, times: usize) {
+    hub.run(agents::Register::new("ana")).unwrap();
+    let value = || folkmoot_engine::Json::from(json!({"status": "active", "detail": "x".repeat(200)}));
+    let start = Instant::now();
+    for n in 0..times {
+        match what {
+            "set" => drop(hub.run(memory::Set::new(&format!("k/{}", n % 1_000), value())).unwrap()),
+            "cas" => {
+                let set = memory::Set { expected_version: Some(n as u64), ..memory::Set::new("k", value()) };
+                hub.run(set).unwrap();
+            }
+            "publish" => {
+                let publish = json!({"event_type": "bench", "source_agent": "ana", "payload": value()});
+                hub.call("event.publish", publish.to_string().as_bytes()).unwrap();
+            }
+            "many" => drop(hub.run(set_many(n * 1_000, 1_000)).unwrap()),
+            "cycle" => cycle(hub),
+            "hundred" => hundred(hub),
+            other => panic!("{other} is not known here"),
+        }
+    }
+    println!("{what}: {:.2} us", start.elapsed().as_secs_f64() * 1e6 / times as f64);
+}
+
+/// One of the memory changes that fill a batch.
+fn entry(n: usize) -> memory::SetEntry {
+    memory::SetEntry {
         key: format!("presence/agent-{:04}", n % 1_000),
-        value: json!({"status": "active", "tool": "Edit", "cost": 1234, "detail": body}).into(),
+        value: json!({"status": "active", "tool": "Edit", "cost": 1234, "detail": "x".repeat(80)}).into(),
         delete: false,
         expected_version: None,
         ttl_seconds: None,
-    };
+    }
+}
+
+fn set_many(first: usize, batch: usize) -> memory::SetMany {
+    let entries = (0..batch).map(|i| entry(first + i)).collect();
+    memory::SetMany { entries, agent_id: None, idempotency_key: None }
+}
+
+/// Writes batches of memory changes: one event row and one state row each, as the raw limit does.
+fn batches(hub: &Hub, batch: usize, durability: &str) {
     let start = Instant::now();
     let mut events = 0;
     while start.elapsed() < SPAN {
@@ -71,8 +109,7 @@ fn batches(hub: &Hub, batch: usize, durability: &str) {
             let change = entry(events);
             hub.run(memory::Set { key: change.key, value: change.value, ..memory::Set::default() }).unwrap();
         } else {
-            let entries = (0..batch).map(|i| entry(events + i)).collect();
-            hub.run(memory::SetMany { entries, agent_id: None, idempotency_key: None }).unwrap();
+            hub.run(set_many(events, batch)).unwrap();
         }
         events += batch;
     }
@@ -100,30 +137,33 @@ fn single(hub: &Hub) {
 
 /// What a task costs from its making to its end.
 fn tasks(hub: &Hub) {
-    each("task create+claim+complete", || {
-        hub.run(tasks::Create::new("boss", "work")).unwrap();
-        let task = hub.run(tasks::Claim::new("ana")).unwrap().unwrap();
-        let done = tasks::Complete {
-            task_id: task.task_id,
-            agent_id: task.agent_id,
-            token: Some(task.token),
-            ..tasks::Complete::default()
-        };
-        hub.run(done).unwrap();
-    });
-    let many = || {
-        let new = |_| tasks::NewTask { title: "work".into(), ..tasks::NewTask::default() };
-        let tasks = (0..100).map(new).collect();
-        hub.run(tasks::CreateMany { creator_id: "boss".into(), tasks, idempotency_key: None }).unwrap();
-        let claim = tasks::ClaimMany { agent_id: "ana".into(), count: 100, ..tasks::ClaimMany::default() };
-        let claimed = hub.run(claim).unwrap().tasks;
-        let tasks = claimed
-            .into_iter()
-            .map(|t| tasks::Completed { task_id: t.task_id, token: t.token, result: None })
-            .collect();
-        hub.run(tasks::CompleteMany { agent_id: "ana".into(), tasks, idempotency_key: None }).unwrap();
+    each("task create+claim+complete", || cycle(hub));
+    each("task cycle, 100 at once", || hundred(hub));
+}
+
+fn cycle(hub: &Hub) {
+    hub.run(tasks::Create::new("boss", "work")).unwrap();
+    let task = hub.run(tasks::Claim::new("ana")).unwrap().unwrap();
+    let done = tasks::Complete {
+        task_id: task.task_id,
+        agent_id: task.agent_id,
+        token: Some(task.token),
+        ..tasks::Complete::default()
     };
-    each("task cycle, 100 at once", many);
+    hub.run(done).unwrap();
+}
+
+fn hundred(hub: &Hub) {
+    let new = |_| tasks::NewTask { title: "work".into(), ..tasks::NewTask::default() };
+    let tasks = (0..100).map(new).collect();
+    hub.run(tasks::CreateMany { creator_id: "boss".into(), tasks, idempotency_key: None }).unwrap();
+    let claim = tasks::ClaimMany { agent_id: "ana".into(), count: 100, ..tasks::ClaimMany::default() };
+    let claimed = hub.run(claim).unwrap().tasks;
+    let tasks = claimed
+        .into_iter()
+        .map(|t| tasks::Completed { task_id: t.task_id, token: t.token, result: None })
+        .collect();
+    hub.run(tasks::CompleteMany { agent_id: "ana".into(), tasks, idempotency_key: None }).unwrap();
 }
 
 fn each(metric: &str, mut call: impl FnMut()) {

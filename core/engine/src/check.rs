@@ -1,8 +1,9 @@
 //! `fold(log) == tables`: the check behind `folkmoot check`.
 //!
 //! The events that the log still holds are applied to empty tables, and the result is compared with the tables of the
-//! hub, row by row. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by
-//! name: counters of leases, holders, inboxes with their read marks, connected clients and rates of sessions, consumers,
+//! hub, row by row. What an event says is not repeated in the rows of tasks and keys: a row that names its event stands
+//! for it. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by name:
+//! counters of leases, holders, inboxes with their read marks, connected clients and rates of sessions, consumers,
 //! idempotency keys, search indexes, versions that retention has set aside.
 
 use rusqlite::Connection;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::log;
-use crate::past::fold::fold;
+use crate::past::fold::{Words, fold};
 use crate::storage::schema;
 
 /// What a check found.
@@ -57,10 +58,15 @@ const TABLES: &[Table] = &[
         key: "task_id",
         seq: "seq",
         columns: "status, open, (SELECT requires FROM reqset r WHERE r.reqset = task.reqset), priority, due, assignee, \
-                  session_id, parent_id, wake_at, token, auto, body",
+                  session_id, parent_id, wake_at, token, auto, aside",
     },
     Table { name: "dep", key: "task_id || ' ' || depends_on", seq: "seq", columns: "task_id" },
-    Table { name: "memory", key: "key", seq: "seq", columns: "version, gone, expires_at, body" },
+    Table {
+        name: "memory",
+        key: "key",
+        seq: "seq",
+        columns: "version, gone, expires_at, created_by, created_at",
+    },
     Table { name: "acl", key: "prefix || ' ' || exact", seq: "seq", columns: "body" },
 ];
 
@@ -85,7 +91,7 @@ pub(crate) fn check(db: &Connection) -> Result<Report> {
 /// Applies every event of the log to empty tables.
 fn fold_all(db: &Connection, shadow: &Connection) -> Result<()> {
     shadow.execute_batch("BEGIN")?;
-    fold(shadow, 0, u64::MAX, |after, most| log::read(db, [0; 6], after, most))?;
+    fold(shadow, 0, u64::MAX, Words::InLog, |after, most| log::read(db, [0; 6], after, most))?;
     shadow.execute_batch("COMMIT")?;
     Ok(())
 }

@@ -22,8 +22,8 @@ use crate::pipeline::queue::Queue;
 use crate::pool::Pool;
 use crate::principal::Principal;
 use crate::seams::Seams;
-use crate::storage::{Storage, Under};
 use crate::storage::checkpoint::Checkpoint;
+use crate::storage::{Storage, Under};
 
 /// What all handles of one hub in one process share.
 pub(crate) struct Core {

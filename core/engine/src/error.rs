@@ -291,7 +291,10 @@ impl From<std::io::Error> for Error {
         use std::io::ErrorKind as K;
         match error.kind() {
             K::StorageFull => Error::storage("the disk is full").hint("free some space and call again"),
-            K::PermissionDenied => Error::storage(format!("the file may not be used: {error}")),
+            K::PermissionDenied => Error::storage(format!("the file may not be used: {error}")).hint(
+                "check who owns the file, its sidecar (its name and `-moot`) and their folder; who only reads must be \
+                 allowed to write there, too",
+            ),
             _ => Error::storage(format!("the file system refused: {error}")),
         }
     }

@@ -18,6 +18,7 @@ use crate::operations::{self, Operation, Run};
 use crate::pipeline::command::Command;
 use crate::principal::Principal;
 use crate::seams::Seams;
+use crate::tasks::Execution;
 
 /// Asked several times a second by a call that waits: an error ends the wait.
 pub type Check<'a> = dyn FnMut() -> Result<()> + 'a;
@@ -250,6 +251,20 @@ impl Hub {
     /// Listens on someone's behalf: what that principal may not see is left out.
     pub fn subscribe_as(&self, by: &Principal, filter: Filter, after: Option<u64>) -> Result<Subscription> {
         Subscription::open(self.core()?, filter, by, after)
+    }
+
+    /// Follows a task with its parts and what is said about them, from its beginning or from after a `seq`, to its end.
+    ///
+    /// # Errors
+    ///
+    /// `not_found` when there is no such task; `invalid_input` when `after` lies ahead.
+    pub fn execution(&self, task_id: &str, after: Option<u64>) -> Result<Execution> {
+        self.execution_as(&Principal::Process, task_id, after)
+    }
+
+    /// Follows a task on someone's behalf: messages that this principal may not see are left out.
+    pub fn execution_as(&self, by: &Principal, task_id: &str, after: Option<u64>) -> Result<Execution> {
+        Execution::open(self.core()?, by, task_id, after)
     }
 
     /// Has this process beat for the agent until it leaves or the hub is closed. The agent must be registered.

@@ -33,6 +33,15 @@ where
     deserializer.deserialize_any(Object(PhantomData))
 }
 
+/// Reads a record that must be given: an object.
+pub(crate) fn given_object<'de, D, T>(deserializer: D) -> std::result::Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    object(deserializer)?.ok_or_else(|| de::Error::invalid_type(de::Unexpected::Unit, &"an object"))
+}
+
 struct Object<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {

@@ -278,9 +278,9 @@ fn slow_round(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     let (quiet, expired) = core.storage.read(|reader| {
         let quiet = agents::tables::active(reader.db)?
             .into_iter()
-            .filter(|presence| presence.is_quiet(reader.now, reader.config))
+            .filter(|presence| presence.is_quiet(reader.now.min(reader.steady), reader.config))
             .collect::<Vec<_>>();
-        Ok((quiet, memory::tables::expired(reader.db, reader.now, AT_ONCE)?))
+        Ok((quiet, memory::tables::expired(reader.db, reader.steady, AT_ONCE)?))
     })?;
     for presence in quiet {
         let idle = agents::commands::FallIdle { agent_id: presence.agent_id };

@@ -33,6 +33,7 @@ pub(crate) mod retention;
 pub mod seams;
 pub(crate) mod search;
 pub mod sessions;
+pub(crate) mod steady;
 pub mod storage;
 pub mod tasks;
 

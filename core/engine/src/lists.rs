@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Items of a page when the call does not say.
 pub const DEFAULT_LIMIT: u64 = 100;
@@ -57,8 +57,13 @@ impl Budget {
             self.left = 0;
             return Ok(false);
         }
-        let error = Error::field_limit("max_tokens", "tokens of this answer", most, needs);
-        Err(error.hint(format!("the first entry alone takes about {needs} tokens: ask for at least so many")))
+        let says = format!("max_tokens: the first entry alone takes about {needs} tokens; got {most}");
+        Err(Error::new(Code::LimitExceeded, says)
+            .with("field", "max_tokens")
+            .with("limit_name", "tokens of an answer")
+            .with("limit", most)
+            .with("value", needs)
+            .hint(format!("ask for at least {needs}, or read that entry by itself")))
     }
 }
 

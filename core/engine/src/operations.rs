@@ -115,7 +115,7 @@ fn check_input<T: serde::de::DeserializeOwned>(input: &[u8]) -> Result<()> {
 }
 
 fn parse_change<C: Change>(input: &[u8]) -> Result<Box<dyn Command>> {
-    Ok(Box::new(Pending::new(read_input::<C>(input)?)))
+    Ok(Box::new(Pending::for_json(read_input::<C>(input)?)))
 }
 
 fn run_query<Q: Query>(core: &Arc<Core>, by: &Principal, input: &[u8]) -> Result<Vec<u8>> {
@@ -221,11 +221,11 @@ operations! {
     /// Gets one agent with its presence.
     query Read "agent.get"(agents::Get) "agents:read" "GET /agents/{agent_id}" [NotFound]
     /// Sets an agent's status.
-    change Durable "agent.set_status"(agents::SetStatus) "agents:write" "PUT /agents/{agent_id}/status" [NotFound, NotAllowed]
+    compose Durable "agent.set_status"(agents::SetStatus) "agents:write" "PUT /agents/{agent_id}/status" [NotFound, NotAllowed]
     /// Shows that an agent is alive: renews its presence and the leases of its tasks.
     change Shared "agent.heartbeat"(agents::Heartbeat) "agents:write" "POST /agents/{agent_id}/heartbeat" [NotFound, NotAllowed]
     /// Takes an agent offline; what it holds lapses with its leases.
-    change Durable "agent.leave"(agents::Leave) "agents:write" "POST /agents/{agent_id}/leave" [NotFound, NotAllowed]
+    compose Durable "agent.leave"(agents::Leave) "agents:write" "POST /agents/{agent_id}/leave" [NotFound, NotAllowed]
 
     /// Takes what an agent has just done: moves its counters, status and times. Returns at once.
     relaxed Relaxed "presence.update"(agents::UpdatePresence) "agents:write" "POST /presence/{agent_id}" [NotFound, NotAllowed]

@@ -59,15 +59,16 @@ impl Counted {
 pub(crate) fn trim(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     crate::search::catch_up(core)?;
     let keep = core.config.retain_events;
-    let surplus = core.storage.read(|reader| counted.lock().surplus(reader.db, keep))?;
+    let mut counted = counted.lock();
+    let surplus = core.storage.read(|reader| counted.surplus(reader.db, keep))?;
     loop {
-        let upto = core.storage.read(|reader| next(reader.db, reader.now, reader.config, surplus, u64::MAX))?;
+        let upto =
+            core.storage.read(|reader| next(reader.db, reader.steady, reader.config, surplus, u64::MAX))?;
         let imaged = upto.map_or(0, |upto| keep_past(core, upto));
         if system(core, "retention.trim", Class::Shared, Trim { surplus, imaged })? || core.is_closed() {
             return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Has the events that go next folded into the image of the past; answers the last that may go.
@@ -75,7 +76,9 @@ fn keep_past(core: &Core, upto: u64) -> u64 {
     if core.config.retain_past {
         match crate::past::image::advance(core, upto) {
             Ok(imaged) => return imaged,
-            Err(error) => tracing::warn!(%error, "the past cannot be kept; what retention takes is out of reach"),
+            Err(error) => {
+                tracing::warn!(%error, "the past cannot be kept; what retention takes is out of reach")
+            }
         }
     }
     // An image that stays behind the log is of no use, and on a full disk its room is needed.
@@ -106,11 +109,11 @@ impl Change for Trim {
 }
 
 /// The last event that the next step takes, none later than `most`.
-fn next(db: &Connection, now: Time, config: &HubConfig, surplus: u64, most: u64) -> Result<Option<u64>> {
+fn next(db: &Connection, steady: Time, config: &HubConfig, surplus: u64, most: u64) -> Result<Option<u64>> {
     let (base, _) = log::base(db)?;
     let indexed: i64 = db.prepare_cached("SELECT seq FROM fts_upto")?.query_row([], |row| row.get(0))?;
     let most = i64::try_from(most).unwrap_or(i64::MAX).min(indexed);
-    let oldest = now.plus_seconds(-config.retain_days * 86_400.0).millis();
+    let oldest = steady.plus_seconds(-config.retain_days * 86_400.0).millis();
     // The newest event stays, whatever its age: the next one's hash follows from it. Only what is old from the front on
     // goes: an event of a clock that was wrong for a while must not take those before it along.
     let upto: Option<i64> = db
@@ -124,9 +127,10 @@ fn next(db: &Connection, now: Time, config: &HubConfig, surplus: u64, most: u64)
 }
 
 fn trim_events(cx: &Decide<'_>, surplus: u64, most: u64) -> Result<i64> {
-    let upto = next(cx.db, cx.now, cx.config, surplus, most)?;
+    let upto = next(cx.db, cx.steady, cx.config, surplus, most)?;
     let Some(upto) = upto else { return Ok(0) };
     crate::memory::tables::set_aside(cx.db, upto, cx.config.retain_versions)?;
+    crate::tasks::tables::set_aside(cx.db, upto)?;
     cx.db
         .prepare_cached("UPDATE hub SET base_seq = ?1, base_hash = (SELECT hash FROM event WHERE seq = ?1)")?
         .execute([upto as i64])?;
@@ -134,7 +138,7 @@ fn trim_events(cx: &Decide<'_>, surplus: u64, most: u64) -> Result<i64> {
 }
 
 fn trim_pulses(cx: &Decide<'_>) -> Result<i64> {
-    let oldest = cx.now.plus_seconds(-cx.config.retain_pulse_minutes * 60.0).millis();
+    let oldest = cx.steady.plus_seconds(-cx.config.retain_pulse_minutes * 60.0).millis();
     // The newest pulse stays: `seq` is never given again.
     let gone = cx
         .db
@@ -147,7 +151,7 @@ fn trim_pulses(cx: &Decide<'_>) -> Result<i64> {
 }
 
 fn trim_idempotency(cx: &Decide<'_>) -> Result<i64> {
-    let oldest = cx.now.plus_seconds(-cx.config.idempotency_hours * 3_600.0).millis();
+    let oldest = cx.steady.plus_seconds(-cx.config.idempotency_hours * 3_600.0).millis();
     let gone = cx
         .db
         .prepare_cached(

@@ -172,3 +172,20 @@ fn the_summary_comes_to_whoever_listens_and_carries_everyone() {
         other => panic!("{other:?}"),
     }
 }
+
+/// An update that still waited to be written once brought an agent back that had left after it.
+#[test]
+fn what_an_agent_did_before_it_left_or_set_its_status_does_not_undo_that() {
+    let (hub, _) = slow_hub();
+    for (operation, input, becomes) in [
+        ("agent.set_status", r#"{"agent_id": "ana", "status": "error"}"#, Status::Error),
+        ("agent.leave", r#"{"agent_id": "ana"}"#, Status::Offline),
+    ] {
+        hub.run(Register::new("ana")).unwrap();
+        hub.call("presence.update", br#"{"agent_id": "ana", "tool_name": "bash"}"#).unwrap();
+        hub.call(operation, input.as_bytes()).unwrap();
+        hub.flush().unwrap();
+        assert_eq!(presence(&hub, "ana").status, becomes, "after {operation}");
+    }
+    assert_eq!(presence(&hub, "ana").total_tools_executed, 2);
+}

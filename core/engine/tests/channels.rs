@@ -77,7 +77,7 @@ fn who_joins_in_the_middle_gets_history_then_each_message_without_gap_or_double(
             let eve = Principal::agent("eve");
             let page =
                 hub.run_as(&eve, History { limit: Some(1_000), ..History::new("s", "general") }).unwrap();
-            assert_eq!(page.omitted, 0);
+            assert_eq!(page.left_out, 0);
             let filter = Filter { session_id: Some("s".into()), ..Filter::kinds(["message.sent"]) };
             let live = hub.subscribe_as(&eve, filter, Some(page.position)).unwrap();
             got.push((contents(&page.messages), live));

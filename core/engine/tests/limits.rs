@@ -8,12 +8,16 @@ mod agents;
 mod case;
 #[path = "limits/events.rs"]
 mod events;
+#[path = "limits/hooks.rs"]
+mod hooks;
 #[path = "limits/hub.rs"]
 mod hub;
 #[path = "limits/memory.rs"]
 mod memory;
 #[path = "limits/messages.rs"]
 mod messages;
+#[path = "limits/sessions.rs"]
+mod sessions;
 #[path = "limits/source.rs"]
 mod source;
 #[path = "limits/stage.rs"]
@@ -30,7 +34,7 @@ use folkmoot_engine::HubConfig;
 
 /// The cases of each noun.
 fn all() -> Vec<Case> {
-    [agents::cases(), events::cases(), memory::cases(), messages::cases(), tasks::cases()]
+    [agents::cases(), events::cases(), memory::cases(), messages::cases(), sessions::cases(), tasks::cases()]
         .into_iter()
         .flatten()
         .collect()
@@ -39,6 +43,7 @@ fn all() -> Vec<Case> {
 #[test]
 fn what_just_fits_is_taken_and_what_is_past_a_limit_is_refused_and_changes_nothing() {
     let (mut broken, mut refused) = (Vec::new(), hub::refusals());
+    refused.extend(hooks::refusals());
     let cases = all();
     for case in &cases {
         match case.try_out() {

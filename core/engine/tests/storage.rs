@@ -6,6 +6,7 @@ mod players;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use folkmoot_engine::seams::{Point, Seams};
 use folkmoot_engine::{Code, Durability, Error, Filter, Hub, HubConfig, Item, memory};
 use players::{Player, say};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -62,6 +63,24 @@ fn child() {
             hub.close();
             say("closed");
             std::thread::sleep(Duration::from_secs(600));
+        }
+        // Waits in the middle of its first commit until the file `go` is there.
+        "stopped" => {
+            let (go, waits) = (file.with_file_name("go"), std::sync::atomic::AtomicBool::new(true));
+            let fault = move |point| {
+                if point == Point::BeforeCommit && waits.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                    say("in its commit");
+                    while !go.exists() {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                }
+                Ok(())
+            };
+            let seams =
+                Seams { fault: Some(std::sync::Arc::new(fault)), background: false, ..Seams::default() };
+            let hub = Hub::open_with(&file, config(), seams).unwrap();
+            set(&hub, "theirs", 1).unwrap();
+            say("committed");
         }
         part => panic!("no part {part}"),
     }
@@ -161,7 +180,7 @@ fn a_change_behind_the_hubs_back_is_named_by_the_check() {
         ("UPDATE event SET hash = zeroblob(32) WHERE seq = 32", "chain is broken at event 32"),
         ("DELETE FROM event WHERE seq = 33", "chain is broken at event 34"),
         ("DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)", "the log ends at"),
-        ("UPDATE memory SET body = replace(body, '39', '38') WHERE key = 'plans/7'", "table memory differs"),
+        ("UPDATE memory_head SET version = 8 WHERE key = 'plans/7'", "table memory differs"),
         ("UPDATE agent SET body = replace(body, 'agent-3', 'agent-x')", "table agent differs"),
         ("UPDATE presence SET status = 'error' WHERE agent_id = 'agent-3'", "table presence differs"),
         ("DELETE FROM agent WHERE agent_id = 'agent-3'", "table agent has"),
@@ -334,4 +353,59 @@ fn a_check_after_the_search_index_has_grown_finds_a_sound_hub_sound() {
         hub.call("memory.search", br#"{"query": "plans"}"#).unwrap();
         hub.check().unwrap();
     }
+}
+
+#[test]
+fn a_process_that_is_stopped_in_its_commit_is_named_and_all_go_on_with_it() {
+    let (folder, file) = place();
+    filled(&file);
+    let mut player = Player::start("stopped", &file, &[]);
+    assert_eq!(player.hear().as_deref(), Some("in its commit"));
+    player.signal("STOP");
+    let hub = Hub::open(&file, HubConfig { write_timeout_seconds: 0.3, ..config() });
+    // To open is no write, once the file is there; where it is refused, the refusal is the same.
+    let pid = player.pid();
+    let named = |error: &Error| {
+        assert_eq!(error.code(), Code::Unavailable, "{error}");
+        assert!(error.message().contains(&format!("process {pid} has kept the turn")), "{error}");
+        assert!(error.hint_text().unwrap().contains(&format!("kill -CONT {pid}")), "{error}");
+        assert_eq!(error.details()["pid"], pid);
+    };
+    match &hub {
+        Ok(hub) => {
+            named(&set(hub, "ours", 1).unwrap_err());
+            assert_eq!(get(hub, "plans/7").unwrap(), 39, "reading goes on");
+            refusal(get(hub, "theirs"), Code::NotFound, "theirs");
+        }
+        Err(error) => named(error),
+    }
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    player.signal("CONT");
+    assert_eq!(player.hear().as_deref(), Some("committed"));
+    let hub = hub.or_else(|_| Hub::open(&file, config())).unwrap();
+    assert_eq!(set(&hub, "ours", 1).unwrap(), 1);
+    assert_eq!(get(&hub, "theirs").unwrap(), 1);
+    hub.check().unwrap();
+}
+
+#[test]
+fn a_folder_that_vanishes_refuses_every_call_until_it_is_back() {
+    let outer = tempfile::tempdir().unwrap();
+    let (here, away) = (outer.path().join("here"), outer.path().join("away"));
+    std::fs::create_dir(&here).unwrap();
+    let hub = Hub::open(here.join("hub.db"), config()).unwrap();
+    set(&hub, "k", 1).unwrap();
+    std::fs::rename(&here, &away).unwrap();
+    std::thread::sleep(Duration::from_millis(150));
+    refusal(set(&hub, "k", 2), Code::Unavailable, "while it was open");
+    refusal(get(&hub, "k"), Code::Unavailable, "while it was open");
+    std::fs::rename(&away, &here).unwrap();
+    assert_eq!(get(&hub, "k").unwrap(), 1);
+    assert_eq!(set(&hub, "k", 2).unwrap(), 2);
+    hub.check().unwrap();
+    std::fs::remove_dir_all(&here).unwrap();
+    std::thread::sleep(Duration::from_millis(150));
+    refusal(set(&hub, "k", 3), Code::Unavailable, "while it was open");
+    hub.close();
+    refusal(Hub::open(here.join("hub.db"), config()), Code::Storage, "is not there");
 }

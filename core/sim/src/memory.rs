@@ -35,7 +35,7 @@ impl Model {
     pub fn step(&mut self, world: &mut World) -> Result<(), String> {
         let name = format!("k{}", world.dice.random_range(0..6));
         let key = self.keys.get(&name).cloned().unwrap_or_default();
-        let (now, live) = (world.wall(), key.is_live(world.wall()));
+        let (now, live) = (world.steady(), key.is_live(world.steady()));
         let number = world.dice.random_range(1..100);
         let guess = [None, Some(key.current(now)), Some(world.dice.random_range(0..4))]
             [world.dice.random_range(0..3)];
@@ -83,7 +83,7 @@ impl Model {
 
     /// What is there is what the model says; an end by time makes one more version, once it was tended to.
     pub fn verify(&mut self, world: &mut World) -> Result<(), String> {
-        let now = world.wall();
+        let now = world.steady();
         let found = world.look("memory.list", &json!({}))?;
         let found: BTreeMap<&str, (&Value, &Value)> = found["entries"]
             .as_array()
@@ -108,7 +108,7 @@ impl Model {
     }
 
     fn note_ends(&mut self, world: &mut World) -> Result<(), String> {
-        let now = world.wall();
+        let now = world.steady();
         for (name, key) in self.keys.iter_mut().filter(|(_, key)| !key.value.is_null() && !key.is_live(now)) {
             let history = world.look("memory.history", &json!({"key": name, "limit": 1}))?;
             let newest = &history["versions"][0];

@@ -31,6 +31,8 @@ pub struct World {
     file: PathBuf,
     seed: u64,
     opened: u64,
+    /// How far the wall clock was from the boot clock when the hub was opened, in milliseconds.
+    believed: i64,
     record: Sha256,
     outcome: Outcome,
     _folder: tempfile::TempDir,
@@ -51,6 +53,7 @@ impl World {
         disk.clear();
         let hub = open(&file, &clock, &commit_fails, &disk, seed).map_err(say("opening"))?;
         let heard = hub.subscribe(Filter::default(), Some(0)).map_err(say("listening"))?;
+        let believed = believed(&clock);
         let outcome = Outcome { hash: String::new(), acknowledged: 0, faults: 0, reopened: 0 };
         Ok(World {
             dice: StdRng::seed_from_u64(seed),
@@ -63,6 +66,7 @@ impl World {
             file,
             seed,
             opened: 0,
+            believed,
             record: Sha256::new(),
             outcome,
             _folder: folder,
@@ -78,8 +82,9 @@ impl World {
         self.clock.boot().as_secs_f64()
     }
 
-    pub fn wall(&self) -> i64 {
-        self.clock.wall().millis()
+    /// The time by which deadlines are judged: the wall clock as it was when the hub was opened, and the time since.
+    pub fn steady(&self) -> i64 {
+        self.believed + self.clock.boot().as_millis() as i64
     }
 
     /// Now and then the next commit fails, or the disk is full or broken at one of the next writes.
@@ -169,6 +174,7 @@ impl World {
         });
         self.no_faults();
         self.hub = hub.map_err(say("opening again"))?;
+        self.believed = believed(&self.clock);
         self.heard = self.hub.subscribe(Filter::default(), Some(self.seq)).map_err(say("listening again"))?;
         self.outcome.reopened += 1;
         Ok(())
@@ -204,6 +210,10 @@ impl World {
         self.outcome.hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(self.outcome)
     }
+}
+
+fn believed(clock: &ManualClock) -> i64 {
+    clock.wall().millis() - clock.boot().as_millis() as i64
 }
 
 fn open(

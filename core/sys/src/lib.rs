@@ -8,6 +8,7 @@
 //! - [`fork`]: noticing that this process is a forked child;
 //! - [`fs`]: which file is this, and does it lie on a network;
 //! - [`clock`]: time that goes on while the machine sleeps;
+//! - [`gather`]: one write for a whole commit;
 //! - [`sync`]: locks that a fork leaves usable;
 //! - `faults` (feature `faults`): a SQLite VFS that fails on request, for tests.
 //!
@@ -21,6 +22,7 @@ pub mod faults;
 pub mod fork;
 pub mod fs;
 mod futex;
+pub mod gather;
 pub mod lock;
 mod page;
 mod queue;

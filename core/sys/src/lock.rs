@@ -39,6 +39,27 @@ pub(crate) enum Mode {
     Free,
 }
 
+/// The process that is in the way of locking this byte alone; none if nobody is.
+pub(crate) fn owner(file: &File, byte: libc::off_t) -> io::Result<Option<u32>> {
+    let mut lock = region(byte, libc::F_WRLCK);
+    // SAFETY: the descriptor is open, and `lock` outlives the call.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let taken = lock.l_type != libc::F_UNLCK as libc::c_short;
+    Ok(u32::try_from(lock.l_pid).ok().filter(|pid| taken && *pid != 0))
+}
+
+fn region(byte: libc::off_t, kind: i32) -> libc::flock {
+    // SAFETY: flock is plain integers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind as libc::c_short;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    lock.l_start = byte;
+    lock.l_len = 1;
+    lock
+}
+
 /// Locks or frees one byte without waiting; false if another process is in the way.
 pub(crate) fn set(file: &File, byte: libc::off_t, mode: Mode) -> io::Result<bool> {
     let kind = match mode {
@@ -46,12 +67,7 @@ pub(crate) fn set(file: &File, byte: libc::off_t, mode: Mode) -> io::Result<bool
         Mode::Exclusive => libc::F_WRLCK,
         Mode::Free => libc::F_UNLCK,
     };
-    // SAFETY: flock is plain integers, for which zero is a value.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = kind as libc::c_short;
-    lock.l_whence = libc::SEEK_SET as libc::c_short;
-    lock.l_start = byte;
-    lock.l_len = 1;
+    let lock = region(byte, kind);
     loop {
         // SAFETY: the descriptor is open, and `lock` outlives the call.
         if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const lock) } == 0 {

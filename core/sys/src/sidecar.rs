@@ -183,6 +183,12 @@ impl Sidecar {
         lock::set(&self.file, byte.offset(), Mode::Exclusive)
     }
 
+    /// Which other process has the turn to write; none when nobody has it, or it cannot be said.
+    #[must_use]
+    pub fn turn_owner(&self) -> Option<u32> {
+        lock::owner(&self.file, lock::TURN).ok().flatten()
+    }
+
     /// Lets go of a byte, held or not.
     ///
     /// # Errors

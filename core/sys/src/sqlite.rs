@@ -41,16 +41,18 @@ pub(crate) fn prepare() {
         replace(c"fstat", transmute::<StatOf, Call>(fstat_apart));
         libc::pthread_atfork(Some(before), Some(after), Some(after));
     }
+    crate::gather::prepare();
 }
 
-type Call = unsafe extern "C" fn();
+/// Any system call, as SQLite keeps them.
+pub(crate) type Call = unsafe extern "C" fn();
 type StatAt = unsafe extern "C" fn(*const c_char, *mut libc::stat) -> c_int;
 type StatOf = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
 
 /// # Safety
 ///
 /// `with` must have the signature that SQLite expects of the system call of this name.
-unsafe fn replace(name: &CStr, with: Call) {
+pub(crate) unsafe fn replace(name: &CStr, with: Call) {
     // SAFETY: the default file system lives as long as the process, and takes the name of any of its system calls.
     unsafe {
         let vfs = ffi::sqlite3_vfs_find(ptr::null());

@@ -9,9 +9,11 @@ use super::events::{AgentChanged, JOINED, LEFT, STATUS_CHANGED, UPDATED};
 use super::{Agent, AgentError, AgentView, Location, Presence, Status, tables};
 use crate::error::{Error, Result};
 use crate::events::event::Place;
+use crate::hub::{Check, Scope};
 use crate::id;
 use crate::json::Json;
-use crate::pipeline::command::Change;
+use crate::operations::Compose;
+use crate::pipeline::command::{Change, Class};
 use crate::pipeline::decide::Decide;
 
 /// Capabilities: words, or words with a level from 0 to 1 (1 when not said).
@@ -214,19 +216,38 @@ pub struct SetStatus {
     pub idempotency_key: Option<String>,
 }
 
-impl Change for SetStatus {
+/// Runs a change of an agent after what it did before: an update of its presence that still waits to be written would
+/// otherwise undo it.
+fn after_updates<C: Change>(scope: &Scope<'_>, change: C) -> Result<C::Output> {
+    scope.core.relaxed.flush(scope.core)?;
+    scope.core.change(scope.op.name, Class::Durable, scope.by, change)
+}
+
+impl Compose for SetStatus {
+    type Output = Presence;
+
+    fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<Presence> {
+        after_updates(scope, SetStatusNow(self))
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct SetStatusNow(SetStatus);
+
+impl Change for SetStatusNow {
     type Output = Presence;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Presence> {
-        if let Some(detail) = &self.detail {
+        let SetStatus { agent_id, status, detail, .. } = &self.0;
+        if let Some(detail) = detail {
             cx.check_text("detail", detail)?;
         }
-        let (agent, mut presence) = known(cx, &self.agent_id)?;
+        let (agent, mut presence) = known(cx, agent_id)?;
         let was_offline = presence.status == Status::Offline;
-        presence.status = self.status;
-        presence.status_detail = self.detail.clone();
+        presence.status = *status;
+        presence.status_detail.clone_from(detail);
         presence.last_seen = Some(cx.now);
-        let kind = match (was_offline, self.status) {
+        let kind = match (was_offline, *status) {
             (true, Status::Offline) | (false, Status::Active | Status::Idle | Status::Error) => {
                 STATUS_CHANGED
             }
@@ -236,19 +257,19 @@ impl Change for SetStatus {
         if kind == JOINED {
             presence.joined_at = Some(cx.now);
         }
-        if self.status == Status::Active {
+        if *status == Status::Active {
             presence.last_activity = Some(cx.now);
         }
-        if self.status == Status::Offline {
-            tables::set_holder(cx.db, &self.agent_id, None)?;
+        if *status == Status::Offline {
+            tables::set_holder(cx.db, agent_id, None)?;
         }
-        tables::beat(cx.db, &self.agent_id)?;
+        tables::beat(cx.db, agent_id)?;
         emit(cx, kind, &agent, &presence, (kind == LEFT).then_some("left"));
         Ok(presence)
     }
 
     fn idempotency_key(&self) -> Option<&str> {
-        self.idempotency_key.as_deref()
+        self.0.idempotency_key.as_deref()
     }
 }
 
@@ -303,16 +324,27 @@ pub struct Leave {
     pub idempotency_key: Option<String>,
 }
 
-impl Change for Leave {
+impl Compose for Leave {
+    type Output = Presence;
+
+    fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<Presence> {
+        after_updates(scope, LeaveNow(self))
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct LeaveNow(Leave);
+
+impl Change for LeaveNow {
     type Output = Presence;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Presence> {
-        let (agent, presence) = known(cx, &self.agent_id)?;
+        let (agent, presence) = known(cx, &self.0.agent_id)?;
         go_offline(cx, &agent, presence, "left")
     }
 
     fn idempotency_key(&self) -> Option<&str> {
-        self.idempotency_key.as_deref()
+        self.0.idempotency_key.as_deref()
     }
 }
 
@@ -418,7 +450,7 @@ impl Change for FallIdle {
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<bool> {
         let (_, mut presence) = known(cx, &self.agent_id)?;
-        if presence.status != Status::Active || !presence.is_quiet(cx.now, cx.config) {
+        if presence.status != Status::Active || !presence.is_quiet(cx.now.min(cx.steady), cx.config) {
             return Ok(false);
         }
         presence.status = Status::Idle;

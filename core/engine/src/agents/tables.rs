@@ -1,5 +1,6 @@
 //! The tables of agents.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -35,6 +36,27 @@ pub(crate) fn profile(db: &Connection, agent_id: &str) -> Result<Option<Agent>> 
         .query_row([agent_id], |row| row.get(0))
         .optional()?;
     body.map(|body| read(&body)).transpose()
+}
+
+/// What an agent can do, and the counters that keep it alive: its own and its holder's.
+pub(crate) fn able(db: &Connection, agent_id: &str) -> Result<Option<(HashSet<String>, i64)>> {
+    #[derive(serde::Deserialize)]
+    struct Able {
+        #[serde(default)]
+        capabilities: HashMap<String, serde::de::IgnoredAny>,
+    }
+    let found: Option<(String, i64)> = db
+        .prepare_cached(
+            "SELECT a.body, ifnull(p.renewals, 0) + ifnull(h.renewals, 0) FROM agent a
+             LEFT JOIN presence p ON p.agent_id = a.agent_id LEFT JOIN holder h ON h.holder = p.holder
+             WHERE a.agent_id = ?1",
+        )?
+        .query_row([agent_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let able = |(body, beats): (String, i64)| {
+        Ok((read::<Able>(&body)?.capabilities.into_keys().collect::<HashSet<String>>(), beats))
+    };
+    found.map(able).transpose()
 }
 
 /// What this agent was last known to do.

@@ -28,7 +28,8 @@ pub struct Place {
     pub target_agents: Vec<String>,
     /// What ties a question to its answer.
     pub correlation_id: Option<String>,
-    /// A memory key, or the type of a published event.
+    /// A memory key, the type of a published event, or the task at the top of the tree that a task, or what is said about
+    /// it, belongs to.
     pub subject: Option<String>,
 }
 
@@ -175,6 +176,8 @@ pub struct Draft {
     pub place: Place,
     /// What it says.
     pub body: Box<dyn Body>,
+    /// Whether the command answers just what the event says.
+    pub answers: bool,
     /// Whether it is kept for minutes only, though its operation is not of that class.
     pub relaxed: bool,
 }

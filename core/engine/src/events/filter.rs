@@ -21,6 +21,8 @@ pub struct Filter {
     pub session_id: Option<String>,
     /// A task.
     pub task_id: Option<String>,
+    /// A task that is part of no other, with all of its parts: their events, and messages about them.
+    pub execution_id: Option<String>,
     /// The start of memory keys.
     pub key_prefix: Option<String>,
     /// What ties a question to its answer.
@@ -58,6 +60,7 @@ impl Filter {
         }
         id::check_optional("session_id", self.session_id.as_deref())?;
         id::check_optional("task_id", self.task_id.as_deref())?;
+        id::check_optional("execution_id", self.execution_id.as_deref())?;
         id::check_optional("key_prefix", self.key_prefix.as_deref().filter(|prefix| !prefix.is_empty()))?;
         id::check_optional("correlation_id", self.correlation_id.as_deref())
     }
@@ -69,6 +72,7 @@ impl Filter {
         same(&self.session_id, &place.session_id)
             && same(&self.task_id, &place.task_id)
             && same(&self.correlation_id, &place.correlation_id)
+            && self.execution_id.as_ref().is_none_or(|task| is_of(event, task))
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind_matches(kind, &event.kind)))
             && (self.agents.is_empty() || self.agents.iter().any(|agent| concerns(event, agent)))
             && self.key_prefix.as_ref().is_none_or(|prefix| {
@@ -87,6 +91,17 @@ pub(crate) fn kind_matches(pattern: &str, kind: &str) -> bool {
         Some(stem) => kind.starts_with(stem),
         None => pattern == kind,
     }
+}
+
+/// Whether an event is of this task or of one of its parts, or a message about them.
+fn is_of(event: &Event, task: &str) -> bool {
+    [event.place.task_id.as_deref(), event.place.subject.as_deref()].contains(&Some(task))
+        && in_tree(&event.kind)
+}
+
+/// Whether events of this kind belong to the tree of a task.
+pub(crate) fn in_tree(kind: &str) -> bool {
+    kind.starts_with("task.") || kind.starts_with("message.")
 }
 
 fn concerns(event: &Event, agent: &str) -> bool {

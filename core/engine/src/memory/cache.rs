@@ -42,7 +42,7 @@ impl Cache {
             return Ok(head);
         }
         let (head, lasting) = core.storage.read_one(|reader| {
-            let (body, expires): (String, bool) = tables::head_text(reader.db, key, reader.now)?
+            let (body, expires): (String, bool) = tables::head_text(reader.db, key, reader.steady)?
                 .ok_or_else(|| MemoryError::Unknown(key.to_owned()))?;
             Ok((Arc::<str>::from(body), !expires))
         })?;

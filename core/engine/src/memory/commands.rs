@@ -170,7 +170,7 @@ impl Before {
     fn read(cx: &Decide<'_>, by: &Principal, key: &str, expected: Option<u64>) -> Result<Before> {
         id::check_name("key", key)?;
         access::require(cx.db, by, key, Right::Write)?;
-        let before = Before { by: by.clone(), head: tables::head_only(cx.db, key, cx.now)? };
+        let before = Before { by: by.clone(), head: tables::head_only(cx.db, key, cx.steady)? };
         let current = before.head.as_ref().filter(|_| before.is_live()).map_or(0, |head| head.version);
         match expected.filter(|expected| *expected != current) {
             Some(expected) => Err(before.moved(cx, key, expected, current)?.into()),
@@ -181,7 +181,7 @@ impl Before {
     /// Why the expectation does not hold; shows what is there to those who may read it.
     fn moved(&self, cx: &Decide<'_>, key: &str, expected: u64, current: u64) -> Result<MemoryError> {
         let entry = match access::allowed(cx.db, &self.by, key, Right::Read)? {
-            true => tables::live(cx.db, key, cx.now)?.map(Box::new),
+            true => tables::live(cx.db, key, cx.steady)?.map(Box::new),
             false => None,
         };
         Ok(MemoryError::VersionMoved { key: key.to_owned(), expected, current, entry })
@@ -238,7 +238,7 @@ impl Change for Set {
             let place = Place { subject: Some(self.key.clone()), ..Place::default() };
             cx.emit(super::events::ACCESS_CHANGED, place, access.rule(&self.key, true));
         }
-        cx.emit(UPDATED, place(&entry), entry.clone());
+        cx.emit_answer(UPDATED, place(&entry), entry.clone());
         Ok(entry)
     }
 
@@ -250,7 +250,7 @@ impl Change for Set {
 fn expiry(cx: &Decide<'_>, field: &str, ttl: Option<f64>) -> Result<Option<crate::clock::Time>> {
     let Some(seconds) = ttl else { return Ok(None) };
     cx.check_seconds(field, seconds, 0.001)?;
-    Ok(Some(cx.now.plus_seconds(seconds)))
+    Ok(Some(cx.steady.plus_seconds(seconds)))
 }
 
 impl Change for SetMany {
@@ -326,7 +326,7 @@ impl Change for Patch {
         let by = cx.acting("agent_id", self.agent_id.as_deref())?;
         cx.check_value("patch", &self.patch)?;
         let before = Before::read(cx, &by, &self.key, self.expected_version)?;
-        let current = tables::live(cx.db, &self.key, cx.now)?;
+        let current = tables::live(cx.db, &self.key, cx.steady)?;
         let Some(current) = current else { return Err(MemoryError::Unknown(self.key.clone()).into()) };
         // A patch builds on the value, so it needs the right to read it.
         access::require(cx.db, &by, &self.key, Right::Read)?;
@@ -353,7 +353,7 @@ impl Change for Increment {
         let before = Before::read(cx, &by, &self.key, None)?;
         access::require(cx.db, &by, &self.key, Right::Read)?;
         let step = self.by.clone().unwrap_or_else(|| 1.into());
-        let live = tables::live(cx.db, &self.key, cx.now)?;
+        let live = tables::live(cx.db, &self.key, cx.steady)?;
         let current = live.as_ref().map_or(Value::from(0), |entry| entry.value.to_value());
         let sum = add(&current, &step).ok_or_else(|| MemoryError::NotANumber(self.key.clone()))??;
         let mut entry = before.next(cx, cx.upcoming_seq(), &self.key, Json::from(sum));
@@ -423,12 +423,14 @@ impl Change for Expire {
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<bool> {
         let due = |entry: &Entry| {
-            entry.version == self.version && !entry.deleted && entry.expires_at.is_some_and(|at| at <= cx.now)
+            entry.version == self.version
+                && !entry.deleted
+                && entry.expires_at.is_some_and(|at| at <= cx.steady)
         };
         if !tables::head(cx.db, &self.key)?.is_some_and(|entry| due(&entry)) {
             return Ok(false);
         }
-        let before = Before { by: Principal::Process, head: tables::head_only(cx.db, &self.key, cx.now)? };
+        let before = Before { by: Principal::Process, head: tables::head_only(cx.db, &self.key, cx.steady)? };
         let entry = Entry { deleted: true, ..before.next(cx, cx.upcoming_seq(), &self.key, Json::null()) };
         cx.emit(DELETED, place(&entry), entry);
         Ok(true)

@@ -24,8 +24,8 @@ impl Body for Entry {
         encode_json(self, out)
     }
 
-    fn apply(&self, db: &Connection, stamp: Stamp, data: &str) -> Result<()> {
-        tables::put(db, self, stamp.seq, data)
+    fn apply(&self, db: &Connection, stamp: Stamp, _: &str) -> Result<()> {
+        tables::put(db, self, stamp.seq)
     }
 }
 

@@ -49,7 +49,7 @@ impl Compose for Get {
         scope.core.storage.read(|reader| {
             access::require(reader.db, &by, &self.key, Right::Read)?;
             let found = match self.version {
-                None => tables::live(reader.db, &self.key, reader.now)?,
+                None => tables::live(reader.db, &self.key, reader.steady)?,
                 Some(version) => kept_version(reader, &self.key, version)?,
             };
             found.ok_or_else(|| unknown(&self.key, self.version))
@@ -108,7 +108,7 @@ impl Query for GetMany {
         id::check_names("keys", &self.keys)?;
         let get = |key: &String| {
             access::require(cx.db, &by, key, Right::Read)?;
-            tables::live(cx.db, key, cx.now)
+            tables::live(cx.db, key, cx.steady)
         };
         let entries = self.keys.iter().map(get).collect::<Result<_>>()?;
         let (entries, left_out) = lists::fit(entries, self.max_tokens)?;
@@ -174,7 +174,7 @@ impl Query for List {
             let gone: bool = row.get(1)?;
             if !gone && access::allowed(cx.db, &by, &key, Right::Read)? {
                 let entry = tables::read(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
-                if tables::is_live(&entry, cx.now) {
+                if tables::is_live(&entry, cx.steady) {
                     entries.push(entry);
                 }
             }

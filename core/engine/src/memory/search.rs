@@ -107,7 +107,7 @@ impl Compose for Search {
                 if !key.starts_with(prefix) || !access::allowed(reader.db, &by, &key, Right::Read)? {
                     continue;
                 }
-                if let Some(entry) = tables::live(reader.db, &key, reader.now)? {
+                if let Some(entry) = tables::live(reader.db, &key, reader.steady)? {
                     hits.push(Hit { entry, highlight: row.get(1)? });
                 }
             }

@@ -1,7 +1,6 @@
 //! The tables of memory: what events make of them, and how a head is found.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::Deserialize;
 
 use super::Entry;
 use super::access::AccessRule;
@@ -9,20 +8,18 @@ use crate::clock::Time;
 use crate::error::{Error, Result};
 
 /// Makes this version the head of its key.
-pub(crate) fn put(db: &Connection, entry: &Entry, seq: u64, data: &str) -> Result<()> {
-    db.prepare_cached(
-        "INSERT INTO memory VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key) DO UPDATE SET
-           version = excluded.version, gone = excluded.gone, expires_at = excluded.expires_at, body = excluded.body,
-           seq = excluded.seq",
-    )?
-    .execute(params![
-        entry.key,
-        entry.version as i64,
-        entry.deleted,
-        entry.expires_at.map(Time::millis),
-        data,
-        seq as i64
-    ])?;
+pub(crate) fn put(db: &Connection, entry: &Entry, seq: u64) -> Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO memory_head VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
+        params![
+            entry.key,
+            entry.version as i64,
+            entry.deleted,
+            entry.expires_at.map(Time::millis),
+            entry.created_by,
+            entry.created_at.millis(),
+            seq as i64
+        ],
+    )?;
     Ok(())
 }
 
@@ -61,7 +58,7 @@ pub(crate) struct Head {
 }
 
 /// Who made a key, and when.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub created_by: Option<String>,
     pub created_at: Time,
@@ -69,15 +66,16 @@ pub(crate) struct Origin {
 
 /// The head of a key without its value.
 pub(crate) fn head_only(db: &Connection, key: &str, now: Time) -> Result<Option<Head>> {
-    let mut statement =
-        db.prepare_cached("SELECT version, seq, gone, expires_at, body FROM memory WHERE key = ?1")?;
+    let mut statement = db.prepare_cached(
+        "SELECT version, seq, gone, expires_at, created_by, created_at FROM memory_head WHERE key = ?1",
+    )?;
     let mut rows = statement.query([key])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let gone: bool = row.get(2)?;
     let expires: Option<i64> = row.get(3)?;
     let live = !gone && expires.is_none_or(|at| at > now.millis());
     let origin = match live {
-        true => Some(parse(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?),
+        true => Some(Origin { created_by: row.get(4)?, created_at: Time::from_millis(row.get(5)?) }),
         false => None,
     };
     Ok(Some(Head { version: row.get::<_, i64>(0)? as u64, seq: row.get::<_, i64>(1)? as u64, origin }))
@@ -117,10 +115,6 @@ fn by_seq(db: &Connection, seq: u64) -> Result<Option<Entry>> {
 
 /// Reads a stored version.
 pub(crate) fn read(body: &str) -> Result<Entry> {
-    parse(body)
-}
-
-fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T> {
     serde_json::from_str(body)
         .map_err(|e| Error::storage(format!("the file is damaged: a memory version cannot be read: {e}")))
 }
@@ -137,9 +131,9 @@ pub(crate) fn expired(db: &Connection, now: Time, limit: usize) -> Result<Vec<En
 pub(crate) fn set_aside(db: &Connection, upto: u64, keep: u64) -> Result<()> {
     db.prepare_cached(
         "INSERT OR IGNORE INTO memory_old
-         SELECT e.seq, e.subject, e.data ->> '$.version', e.data FROM event e JOIN memory m ON m.key = e.subject
-         WHERE e.seq <= ?1 AND e.kind IN ('memory.updated', 'memory.deleted') AND e.seq <> m.seq
-           AND e.data ->> '$.version' > m.version - ?2",
+         SELECT e.seq, e.subject, e.data ->> '$.version', e.data FROM event e JOIN memory_head m ON m.key = e.subject
+         WHERE e.seq <= ?1 AND e.kind IN ('memory.updated', 'memory.deleted')
+           AND (e.seq = m.seq OR e.data ->> '$.version' > m.version - ?2)",
     )?
     .execute(params![upto as i64, keep as i64])?;
     Ok(())
@@ -148,7 +142,8 @@ pub(crate) fn set_aside(db: &Connection, upto: u64, keep: u64) -> Result<()> {
 /// Takes versions away that are no longer kept; answers how many went.
 pub(crate) fn trim(db: &Connection, keep: u64, limit: i64) -> Result<usize> {
     let sql = "DELETE FROM memory_old WHERE seq IN (
-        SELECT o.seq FROM memory_old o JOIN memory m ON m.key = o.key WHERE o.version <= m.version - ?1 LIMIT ?2)";
+        SELECT o.seq FROM memory_old o JOIN memory_head m ON m.key = o.key
+        WHERE o.version <= m.version - ?1 AND o.seq <> m.seq LIMIT ?2)";
     Ok(db.prepare_cached(sql)?.execute(params![keep as i64, limit])?)
 }
 

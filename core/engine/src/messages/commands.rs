@@ -105,7 +105,7 @@ impl Send {
         Send { recipients: Some(Targets::Many(recipients.into_iter().map(Into::into).collect())), ..self }
     }
 
-    fn check(&self, cx: &Decide<'_>) -> Result<()> {
+    pub(crate) fn check(&self, cx: &Decide<'_>) -> Result<()> {
         check_content(cx, &self.content)?;
         for (field, name) in [
             ("message_id", &self.message_id),
@@ -241,15 +241,19 @@ impl Change for Send {
         let proposal = parent.as_ref().filter(|parent| parent.message_type == "proposal");
         let proposal = proposal.map(|parent| parent.message_id.clone());
         let mut message = self.message(cx, sender, address, recipient, parent)?;
+        let mut place = message.place();
+        if let Some(task_id) = &message.task_id {
+            place.subject = crate::tasks::tree::root(cx.db, task_id)?;
+        }
         let Some(admitted) = admitted else {
-            cx.emit(SENT, message.place(), message.clone());
+            cx.emit(SENT, place, message.clone());
             return Ok(message);
         };
         message.message_type.clone_from(&admitted.message_type);
         posting::count(cx, &admitted, &self.sender_id)?;
         match admitted.kept {
-            true => cx.emit(SENT, message.place(), message.clone()),
-            false => cx.emit_relaxed(RELAYED, message.place(), Passing(message.clone())),
+            true => cx.emit(SENT, place, message.clone()),
+            false => cx.emit_relaxed(RELAYED, place, Passing(message.clone())),
         };
         if admitted.decides {
             sessions::decisions::record_message(cx, &admitted.session, &message, proposal);

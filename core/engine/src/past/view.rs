@@ -2,14 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use folkmoot_sys::sync::Mutex;
-use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension};
 use tempfile::TempDir;
 
-use super::fold::fold;
+use super::fold::{Words, fold};
 use super::image::{self, Upto};
 use super::{Past, presence};
 use crate::clock::{ManualClock, Time};
@@ -18,8 +16,8 @@ use crate::core::Core;
 use crate::error::{Code, Error, Result};
 use crate::log;
 use crate::seams::Seams;
-use crate::storage::schema;
 use crate::storage::Under;
+use crate::storage::schema;
 
 /// How often a view is begun anew because retention took events that it was about to fold.
 const TRIES: usize = 5;
@@ -40,26 +38,29 @@ pub(crate) fn open(core: &Core, seq: u64, time: Time, gone: u64) -> Result<Arc<C
 fn build(core: &Core, tables: &Path, seq: u64, gone: u64) -> Result<bool> {
     let mut db = Connection::open(tables)?;
     db.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000;")?;
-    let from = begin(core, &mut db, seq)?;
+    let Some(from) = begin(core, &mut db, seq)? else { return Ok(false) };
     let hub = core.storage.hub_id;
     let tx = db.transaction()?;
-    let hole = fold(&tx, from.seq, seq, |after, most| {
+    let folded = fold(&tx, from.seq, seq, Words::Aside, |after, most| {
         core.storage.read(|reader| log::read(reader.db, hub, after, most))
-    })?;
+    });
+    if core.storage.read(|reader| log::base(reader.db))?.0 > from.seq {
+        return Ok(false);
+    }
+    let hole = folded?;
     core.storage.read(|reader| presence::settle(&tx, reader.db, seq, from.hole.max(hole).max(gone)))?;
     schema::seal(&tx)?;
     tx.commit()?;
     db.execute_batch("PRAGMA journal_mode=DELETE;")?;
-    let base = core.storage.read(|reader| log::base(reader.db))?.0;
-    Ok(base <= from.seq)
+    Ok(true)
 }
 
-/// Fills the tables with what the fold starts from: the image, or nothing while the log is whole.
-fn begin(core: &Core, db: &mut Connection, seq: u64) -> Result<Upto> {
+/// Fills the tables with what the fold starts from: the image, or nothing while the log is whole. `None` when the image
+/// moved on meanwhile.
+fn begin(core: &Core, db: &mut Connection, seq: u64) -> Result<Option<Upto>> {
     let oldest = match image::open(core)? {
         Some((image, upto)) if upto.seq <= seq => {
-            Backup::new(&image, db)?.run_to_completion(1_000, Duration::ZERO, None)?;
-            return Ok(upto);
+            return Ok(image::copy(&image, upto, db)?.then_some(upto));
         }
         Some((_, upto)) => Some(upto.seq),
         None => None,
@@ -72,14 +73,18 @@ fn begin(core: &Core, db: &mut Connection, seq: u64) -> Result<Upto> {
         return Err(too_old(core, seq, oldest));
     }
     schema::shape(db, &core.storage.hub_id, created)?;
-    Ok(Upto { seq: 0, hole: 0 })
+    Ok(Some(Upto { seq: 0, hole: 0 }))
 }
 
 /// The refusal of a point that is no longer kept; names the oldest that is.
-pub(crate) fn too_old(core: &Core, seq: u64, oldest: Option<u64>) -> Error {
+fn too_old(core: &Core, seq: u64, oldest: Option<u64>) -> Error {
     let error = Error::new(Code::NotFound, format!("the hub as it was at seq {seq} is no longer kept"));
     let Some(oldest) = oldest else {
-        return error.with("seq", seq).hint("nothing of the past is kept yet: it begins when retention runs next");
+        let hint = match core.config.retain_past {
+            true => "nothing of the past is kept yet: it begins when retention runs next",
+            false => "with retain_past = true the past is kept as far back as the log",
+        };
+        return error.with("seq", seq).hint(hint);
     };
     let time = core.storage.read(|reader| time_of(reader.db, oldest)).ok().flatten();
     let when = time.map(|time| format!(", of {time}")).unwrap_or_default();
@@ -108,7 +113,8 @@ fn over(core: &Core, folder: TempDir, seq: u64, time: Time) -> Result<Arc<Core>>
         "ATTACH '{}' AS live;
          CREATE TEMP VIEW event AS SELECT * FROM live.event WHERE seq <= {seq};
          CREATE TEMP VIEW pulse AS SELECT * FROM live.pulse WHERE seq <= {seq};
-         CREATE TEMP VIEW memory_old AS SELECT * FROM live.memory_old WHERE seq <= {seq};
+         CREATE TEMP VIEW memory_old AS SELECT * FROM main.memory_old
+           UNION SELECT * FROM live.memory_old WHERE seq <= {seq};
          CREATE TEMP VIEW hub AS SELECT * FROM live.hub;
          CREATE TEMP VIEW acl AS SELECT * FROM live.acl;",
         live.replace('\'', "''")

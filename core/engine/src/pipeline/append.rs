@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use folkmoot_sys::gather;
 use rusqlite::Connection;
 
 use super::command::Class;
@@ -131,6 +132,7 @@ impl Writer {
             self.synced = Some(sync);
         }
         core.storage.settle_counter();
+        gather::transaction_begins();
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let counter = core.storage.counter();
         if let (Some(head), true) = (self.head, counter == self.counter) {
@@ -147,7 +149,8 @@ impl Writer {
         }
         core.seams.reach(Point::BeforeCommit)?;
         core.storage.bump_counter();
-        let committed = self.conn.prepare_cached("COMMIT")?.execute([]);
+        let mut commit = self.conn.prepare_cached("COMMIT")?;
+        let committed = gather::commit_at_once(|| commit.execute([]));
         self.counter = core.storage.bump_counter();
         committed?;
         core.seams.reach(Point::AfterCommit)

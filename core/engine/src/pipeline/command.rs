@@ -70,6 +70,8 @@ pub(crate) trait Command: Send {
     fn input_json(&self) -> Result<Vec<u8>>;
     /// The answer as JSON.
     fn answer_json(&self) -> Result<Vec<u8>>;
+    /// Takes the data of the event that says the same as the answer, so that it is not encoded a second time.
+    fn answer_is(&mut self, data: &str);
     /// Takes over the answer that an earlier call with the same key got.
     fn restore(&mut self, answer: &str) -> Result<()>;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
@@ -79,11 +81,19 @@ pub(crate) trait Command: Send {
 pub(crate) struct Pending<C: Change> {
     input: C,
     output: Option<C::Output>,
+    /// The answer as JSON, when the caller wants that and it is there already.
+    text: Option<String>,
+    wants_text: bool,
 }
 
 impl<C: Change> Pending<C> {
     pub(crate) fn new(input: C) -> Pending<C> {
-        Pending { input, output: None }
+        Pending { input, output: None, text: None, wants_text: false }
+    }
+
+    /// For a caller who asks for the answer as JSON.
+    pub(crate) fn for_json(input: C) -> Pending<C> {
+        Pending { wants_text: true, ..Pending::new(input) }
     }
 
     pub(crate) fn into_output(self) -> Result<C::Output> {
@@ -106,9 +116,16 @@ impl<C: Change> Command for Pending<C> {
     }
 
     fn answer_json(&self) -> Result<Vec<u8>> {
-        match &self.output {
-            Some(output) => to_json(output),
-            None => Err(Error::internal("a command ended without an answer")),
+        match (&self.text, &self.output) {
+            (Some(text), _) => Ok(text.clone().into_bytes()),
+            (None, Some(output)) => to_json(output),
+            (None, None) => Err(Error::internal("a command ended without an answer")),
+        }
+    }
+
+    fn answer_is(&mut self, data: &str) {
+        if self.wants_text {
+            self.text = Some(data.to_owned());
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Decide<'a> {
     pub db: &'a Connection,
     /// The wall clock at the start of the batch.
     pub now: Time,
+    /// The same without its jumps: deadlines are set and judged by it.
+    pub steady: Time,
     /// The boot clock, by which leases are judged.
     pub boot: std::time::Duration,
     /// On whose behalf.
@@ -39,14 +41,25 @@ impl Decide<'_> {
     /// Proposes an event; answers the `seq` that it will have.
     pub fn emit(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
         let seq = self.upcoming_seq();
-        self.drafts.push(Draft { kind, place, body: Box::new(body), relaxed: false });
+        self.drafts.push(Draft { kind, place, body: Box::new(body), answers: false, relaxed: false });
+        seq
+    }
+
+    /// Like [`Decide::emit`], of an event whose data is, as JSON, what the command answers.
+    pub fn emit_answer(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
+        let seq = self.emit(kind, place, body);
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.answers = true;
+        }
         seq
     }
 
     /// Proposes an event that is kept for minutes only, whatever the class of the operation.
     pub fn emit_relaxed(&mut self, kind: &'static str, place: Place, body: impl Body + 'static) -> u64 {
-        let seq = self.upcoming_seq();
-        self.drafts.push(Draft { kind, place, body: Box::new(body), relaxed: true });
+        let seq = self.emit(kind, place, body);
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.relaxed = true;
+        }
         seq
     }
 

@@ -13,7 +13,7 @@ use folkmoot_sys::sync::Mutex;
 use crate::core::Core;
 use crate::error::{Error, Result};
 use crate::events::event::Event;
-use crate::events::filter::Filter;
+use crate::events::filter::{Filter, in_tree};
 use crate::events::subscription::Shared;
 use crate::log;
 
@@ -189,6 +189,8 @@ enum Bucket {
     Agent(String),
     Prefix(String),
     Type(String),
+    /// The tree of a task.
+    Execution(String),
     /// An exact kind, or the stem of a glob (`task.`).
     Kind(String),
     All,
@@ -198,6 +200,9 @@ enum Bucket {
 fn buckets(filter: &Filter) -> Vec<Bucket> {
     if let Some(task) = &filter.task_id {
         return vec![Bucket::Task(task.clone())];
+    }
+    if let Some(task) = &filter.execution_id {
+        return vec![Bucket::Task(task.clone()), Bucket::Execution(task.clone())];
     }
     if let Some(correlation) = &filter.correlation_id {
         return vec![Bucket::Correlation(correlation.clone())];
@@ -280,6 +285,8 @@ impl Index {
                         self.push_bucket(Bucket::Prefix(prefix.to_owned()), event);
                     }
                 }
+            } else if in_tree(&event.kind) {
+                self.push_bucket(Bucket::Execution(subject.clone()), event);
             } else {
                 self.push_bucket(Bucket::Type(subject.clone()), event);
             }

@@ -30,6 +30,7 @@ pub(crate) struct Round<'a> {
     scratch: &'a mut Vec<u8>,
     log: Appender<'a>,
     now: Time,
+    steady: Time,
     boot: Duration,
     /// Whether the batch is synced, so that events may be written.
     durable: bool,
@@ -51,14 +52,16 @@ impl<'a> Round<'a> {
         scratch: &'a mut Vec<u8>,
         durable: bool,
     ) -> Round<'a> {
+        let (now, boot) = (core.seams.clock.wall(), core.seams.clock.boot());
         Round {
             core,
             db,
             ids,
             scratch,
             log: Appender::new(db),
-            now: core.seams.clock.wall(),
-            boot: core.seams.clock.boot(),
+            now,
+            steady: core.storage.steady.at(now, boot),
+            boot,
             durable,
             collect: core.publisher.has_subscribers(),
         }
@@ -132,7 +135,7 @@ impl<'a> Round<'a> {
             }
         }
         if let Some(new) = remembered {
-            new.keep(self.db, job, self.now)?;
+            new.keep(self.db, job, self.steady)?;
         }
         Ok(Step::Done(Ok(())))
     }
@@ -142,6 +145,7 @@ impl<'a> Round<'a> {
         let mut cx = Decide {
             db: self.db,
             now: self.now,
+            steady: self.steady,
             boot: self.boot,
             by: &job.principal,
             config: &self.core.config,
@@ -156,7 +160,7 @@ impl<'a> Round<'a> {
         (decided, cx.drafts)
     }
 
-    fn write(&mut self, draft: Draft, principal: &str, job: &Job, progress: &mut Progress) -> Result<()> {
+    fn write(&mut self, draft: Draft, principal: &str, job: &mut Job, progress: &mut Progress) -> Result<()> {
         let stamp = Stamp { seq: progress.head.seq + 1, time: self.now };
         self.scratch.clear();
         draft.body.encode(self.scratch)?;
@@ -170,6 +174,9 @@ impl<'a> Round<'a> {
             progress.head.hash = self.log.append(&entry, &progress.head.hash)?;
         }
         draft.body.apply(self.db, stamp, data)?;
+        if draft.answers {
+            job.command.answer_is(data);
+        }
         progress.head.seq = stamp.seq;
         if self.collect {
             progress.events.push(Arc::new(Event {

@@ -23,7 +23,7 @@ use crate::principal::Principal;
 
 /// Someone to be in a session: an agent id, or one with a role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be an agent id, or an object of agent_id and role")]
 pub enum ParticipantInput {
     /// An agent, without a role.
     Id(String),
@@ -44,15 +44,10 @@ impl ParticipantInput {
         }
     }
 
-    /// The agents that are named, each registered and named once, with their roles.
-    pub(crate) fn resolve<'a>(
-        cx: &Decide<'_>,
-        field: &str,
-        given: &'a [ParticipantInput],
-    ) -> Result<Vec<(&'a str, Option<&'a str>)>> {
+    /// Refuses what names nobody, or somebody twice.
+    pub(crate) fn check(cx: &Decide<'_>, field: &str, given: &[ParticipantInput]) -> Result<()> {
         cx.check_count(field, given.len())?;
         let mut seen = HashSet::new();
-        let mut found = Vec::with_capacity(given.len());
         for (i, one) in given.iter().enumerate() {
             let (agent_id, role) = one.parts();
             let here = format!("{field}[{i}]");
@@ -61,8 +56,22 @@ impl ParticipantInput {
             if !seen.insert(agent_id) {
                 return Err(Error::invalid(&here, agent_id, "stands twice"));
             }
+        }
+        Ok(())
+    }
+
+    /// The agents that are named, each of them registered, with their roles.
+    pub(crate) fn resolve<'a>(
+        cx: &Decide<'_>,
+        field: &str,
+        given: &'a [ParticipantInput],
+    ) -> Result<Vec<(&'a str, Option<&'a str>)>> {
+        let mut found = Vec::with_capacity(given.len());
+        for (i, one) in given.iter().enumerate() {
+            let (agent_id, role) = one.parts();
             if !crate::agents::tables::exists(cx.db, agent_id)? {
-                return Err(Error::from(AgentError::Unknown(agent_id.to_owned())).with("field", here));
+                let error = Error::from(AgentError::Unknown(agent_id.to_owned()));
+                return Err(error.with("field", format!("{field}[{i}]")));
             }
             found.push((agent_id, role));
         }
@@ -95,7 +104,7 @@ pub struct Start {
     #[serde(default)]
     pub project_id: Option<String>,
     /// Who may do what in it; nothing is limited when left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::input::object")]
     pub rules: Option<SessionRules>,
     /// The most clients that may be connected at once; the hub's `max_clients` when left out.
     #[serde(default)]
@@ -122,6 +131,7 @@ impl Start {
     }
 
     fn check(&self, cx: &Decide<'_>) -> Result<()> {
+        ParticipantInput::check(cx, "participants", &self.participants)?;
         for (field, name) in [
             ("session_id", &self.session_id),
             ("kind", &self.kind),
@@ -267,6 +277,7 @@ pub struct SetRules {
     /// The session.
     pub session_id: String,
     /// All of its rules from now on: what is left out is no longer limited.
+    #[serde(deserialize_with = "crate::input::given_object")]
     pub rules: SessionRules,
     /// Who changes them: an owner of the session, or, where it has none, any participant.
     #[serde(default)]

@@ -202,6 +202,7 @@ impl Change for Invite {
     type Output = Session;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Session> {
+        ParticipantInput::check(cx, "invitees", &self.invitees)?;
         let (mut session, by) = access::within(
             cx,
             &self.session_id,

@@ -70,7 +70,7 @@ pub struct SessionView {
     /// Its newest messages, the oldest of them first.
     pub messages: Vec<Message>,
     /// How many older messages there are than those shown.
-    pub omitted: u64,
+    pub left_out: u64,
     /// The newest `seq` at which all this was so: subscribe with `after` this to go on.
     pub position: u64,
 }
@@ -101,7 +101,7 @@ impl Query for Get {
             )
             .map(|version: i64| version as u64)?,
             clients: clients::count(cx.db, &self.session_id)?,
-            omitted: counts.messages - messages.len() as u64,
+            left_out: counts.messages - messages.len() as u64,
             counts,
             messages,
             position: crate::log::head(cx.db)?.seq,

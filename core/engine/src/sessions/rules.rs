@@ -62,6 +62,7 @@ pub struct SessionRules {
     /// The most that may take part; the hub's `max_participants` when left out.
     pub max_participants: Option<u64>,
     /// How often one participant may post.
+    #[serde(deserialize_with = "crate::input::object")]
     pub rate: Option<RateRule>,
     /// Who may post what where.
     pub post: Vec<PostRule>,

@@ -16,8 +16,9 @@ use crate::core::Core;
 use crate::error::Result;
 use crate::seams::Point;
 
-/// Pages of the write-ahead log after which a checkpoint is due.
-const DUE: i32 = 1_000;
+/// Pages of the write-ahead log after which a checkpoint is due. Fewer would have the disk sync, and write the same few
+/// busy pages into the file, more often; with many more, a reader would look for a page in too many places.
+const DUE: i32 = 4_000;
 /// How long the thread waits for the turn; when it does not get it, the next commit asks again.
 const PATIENCE: Duration = Duration::from_millis(500);
 

@@ -18,9 +18,11 @@ use folkmoot_sys::sync::Mutex;
 use folkmoot_sys::{Byte, Sidecar, TurnGuard};
 use rusqlite::Connection;
 
+use crate::clock::Time;
 use crate::config::{Durability, HubConfig};
 use crate::error::{Error, Result};
 use crate::seams::Seams;
+use crate::steady::Steady;
 
 /// How many reading connections are kept for the next reader.
 const IDLE_READERS: usize = 8;
@@ -32,7 +34,9 @@ pub struct Reader<'a> {
     /// The connection, inside a read transaction.
     pub db: &'a Connection,
     /// The wall clock.
-    pub now: crate::clock::Time,
+    pub now: Time,
+    /// The same without its jumps: deadlines are judged by it.
+    pub steady: Time,
     /// The hub's configuration.
     pub config: &'a HubConfig,
 }
@@ -51,6 +55,8 @@ pub(crate) struct Storage {
     pub hub_id: [u8; 6],
     pub sidecar: Arc<Sidecar>,
     pub file_id: (u64, u64),
+    /// The wall clock without its jumps, as this process has seen them.
+    pub steady: Steady,
     readers: Mutex<Vec<Connection>>,
     looked: AtomicU64,
     /// The file was found gone or replaced: until it is back, reading would show what nobody else sees.
@@ -94,6 +100,7 @@ impl Storage {
             hub_id,
             sidecar,
             file_id,
+            steady: Steady::new(&*seams.clock),
             readers: Mutex::default(),
             looked: AtomicU64::new(0),
             displaced: AtomicBool::new(false),
@@ -177,7 +184,7 @@ impl Storage {
     pub fn read<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
         let conn = self.reader()?;
         conn.prepare_cached("BEGIN")?.execute([])?;
-        let answer = f(&Reader { db: &conn, now: self.seams.clock.wall(), config: &self.config });
+        let answer = f(&self.snapshot(&conn));
         let ended = conn.prepare_cached("COMMIT")?.execute([]);
         if ended.is_ok() {
             self.give_back(conn);
@@ -188,9 +195,14 @@ impl Storage {
     /// Reads with a single statement: no transaction is needed around it.
     pub fn read_one<T>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
         let conn = self.reader()?;
-        let answer = f(&Reader { db: &conn, now: self.seams.clock.wall(), config: &self.config });
+        let answer = f(&self.snapshot(&conn));
         self.give_back(conn);
         answer
+    }
+
+    fn snapshot<'a>(&'a self, db: &'a Connection) -> Reader<'a> {
+        let now = self.seams.clock.wall();
+        Reader { db, now, steady: self.steady.at(now, self.seams.clock.boot()), config: &self.config }
     }
 
     /// A connection of its own, for work that takes long.
@@ -202,6 +214,11 @@ impl Storage {
             conn.execute_batch("PRAGMA query_only=OFF")?;
             conn.execute_batch(sql)?;
             conn.execute_batch("PRAGMA query_only=ON")?;
+            let hub_id: Vec<u8> = conn.query_row("SELECT hub_id FROM hub", [], |row| row.get(0))?;
+            if hub_id != self.hub_id {
+                return Err(Error::unavailable("the file of the hub was replaced while its past was read")
+                    .hint("close this view and open the file again"));
+            }
         }
         Ok(conn)
     }
@@ -228,11 +245,19 @@ pub(crate) fn read_only() -> Error {
 
 fn turn(sidecar: &Sidecar, timeout: Duration) -> Result<TurnGuard<'_>> {
     sidecar.take_turn(timeout, &|| false)?.ok_or_else(|| {
-        Error::unavailable(format!(
-            "another process has kept the turn to write for {} seconds",
-            timeout.as_secs_f64()
-        ))
-        .hint("look for a stopped or hanging process that has this hub open")
+        let seconds = timeout.as_secs_f64();
+        match sidecar.turn_owner() {
+            Some(pid) => {
+                Error::unavailable(format!("process {pid} has kept the turn to write for {seconds} seconds"))
+                    .with("pid", pid)
+                    .hint(format!(
+                        "nothing of this call was kept; if process {pid} is stopped, `kill -CONT {pid}` lets it go on, \
+                         then call again; reading goes on meanwhile"
+                    ))
+            }
+            None => Error::unavailable(format!("no turn to write came within {seconds} seconds"))
+                .hint("nothing of this call was kept; many are writing: call again, or raise write_timeout_seconds"),
+        }
     })
 }
 

@@ -17,7 +17,7 @@ CREATE TABLE event (
   kind        TEXT NOT NULL,
   time        INTEGER NOT NULL,
   principal   TEXT NOT NULL,
-  subject     TEXT,               -- a memory key or the type of a published event
+  subject     TEXT,               -- a memory key, the type of a published event, or the task at the top of a tree
   agent_id    TEXT,
   session_id  TEXT,
   task_id     TEXT,
@@ -183,7 +183,8 @@ CREATE TABLE reqset (
   requires    TEXT NOT NULL UNIQUE  -- JSON array, sorted
 ) STRICT;
 
-CREATE TABLE task (
+-- What the newest event of a task says is not repeated in its row: the view `task` reads it from the log.
+CREATE TABLE task_row (
   n           INTEGER PRIMARY KEY,  -- seq of the event that created it: its age
   task_id     TEXT NOT NULL UNIQUE,
   status      TEXT NOT NULL,
@@ -198,20 +199,22 @@ CREATE TABLE task (
   took_ms     INTEGER,              -- from claim to completion
   token       INTEGER NOT NULL,
   auto        INTEGER NOT NULL,     -- 1: waits for the engine to choose its agent
-  body        TEXT NOT NULL,
+  aside       TEXT,                 -- what its newest event says, once retention has taken that
   seq         INTEGER NOT NULL,
   -- A held task is leased while a counter moves: its own, its agent's or its agent's holder's. Outside the fold.
   lease_ms    INTEGER NOT NULL DEFAULT 0,
   renewals    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX task_open ON task (reqset, priority DESC, due, n) WHERE open = 1;
-CREATE INDEX task_reserved ON task (assignee, priority DESC, due, n) WHERE open = 2;
-CREATE INDEX task_status ON task (status, n);
-CREATE INDEX task_agent ON task (assignee, status) WHERE assignee IS NOT NULL;
-CREATE INDEX task_parent ON task (parent_id) WHERE parent_id IS NOT NULL;
-CREATE INDEX task_session ON task (session_id, n) WHERE session_id IS NOT NULL;
-CREATE INDEX task_auto ON task (n) WHERE auto = 1;
-CREATE INDEX task_wake ON task (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX task_open ON task_row (reqset, priority DESC, due, n) WHERE open = 1;
+CREATE INDEX task_reserved ON task_row (assignee, priority DESC, due, n) WHERE open = 2;
+CREATE INDEX task_status ON task_row (status, n);
+CREATE INDEX task_agent ON task_row (assignee, status) WHERE assignee IS NOT NULL;
+CREATE INDEX task_parent ON task_row (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX task_session ON task_row (session_id, n) WHERE session_id IS NOT NULL;
+CREATE INDEX task_auto ON task_row (n) WHERE auto = 1;
+CREATE INDEX task_wake ON task_row (wake_at) WHERE wake_at IS NOT NULL;
+CREATE VIEW task AS
+  SELECT t.*, ifnull(t.aside, (SELECT data FROM event e WHERE e.seq = t.seq)) AS body FROM task_row t;
 
 CREATE TABLE dep (
   task_id     TEXT NOT NULL,
@@ -221,16 +224,18 @@ CREATE TABLE dep (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dep_of ON dep (depends_on);
 
--- The head of each key; a deleted key's head has `gone = 1`. Older versions are in the log, linked by `previous_seq`.
-CREATE TABLE memory (
+-- The head of each key; a deleted key's head has `gone = 1`. What it says is in the log (view `memory`), and so are the
+-- older versions, linked by `previous_seq`.
+CREATE TABLE memory_head (
   key         TEXT PRIMARY KEY,
   version     INTEGER NOT NULL,
   gone        INTEGER NOT NULL,
   expires_at  INTEGER,
-  body        TEXT NOT NULL,
+  created_by  TEXT,
+  created_at  INTEGER NOT NULL,
   seq         INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX memory_expires ON memory (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX memory_expires ON memory_head (expires_at) WHERE expires_at IS NOT NULL;
 
 -- Versions that are still kept although retention has taken their events.
 CREATE TABLE memory_old (
@@ -239,6 +244,9 @@ CREATE TABLE memory_old (
   version     INTEGER NOT NULL,
   body        TEXT NOT NULL
 ) STRICT;
+CREATE VIEW memory AS
+  SELECT m.*, ifnull((SELECT data FROM event e WHERE e.seq = m.seq),
+                     (SELECT body FROM memory_old o WHERE o.seq = m.seq)) AS body FROM memory_head m;
 
 -- Who may read and write the keys under a prefix; `exact` rules name one key.
 CREATE TABLE acl (

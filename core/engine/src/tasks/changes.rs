@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::events::{Changed, FAILED, READY, changes_shape};
 use super::{OnDependencyFailure, Task, TaskError, TaskStatus, tables};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::event::Place;
 use crate::pipeline::decide::Decide;
 
@@ -46,12 +46,14 @@ impl Changes {
     pub fn end(&mut self, cx: &Decide<'_>, kind: &'static str, mut task: Task) -> Result<()> {
         task.ended_at = Some(cx.now);
         task.retry_at = None;
-        self.push(cx, kind, task.clone());
-        let mut ended = VecDeque::from([task]);
-        while let Some(task) = ended.pop_front() {
-            for id in tables::dependents(cx.db, &task.task_id)? {
+        let mut ended = VecDeque::from([tables::dependents(cx.db, &task.task_id)?]);
+        self.push(cx, kind, task);
+        while let Some(dependents) = ended.pop_front() {
+            for id in dependents {
                 let dependent = self.get(cx, &id)?;
-                ended.extend(self.settle(cx, dependent)?);
+                if let Some(task) = self.settle(cx, dependent)? {
+                    ended.push_back(tables::dependents(cx.db, &task.task_id)?);
+                }
             }
         }
         Ok(())
@@ -84,6 +86,18 @@ impl Changes {
         Ok(None)
     }
 
+    /// Proposes the events; answers the newest state of this task, which is what the command answers.
+    pub fn emit_answer(mut self, cx: &mut Decide<'_>, task_id: &str) -> Result<Task> {
+        let only = match self.steps.len() {
+            1 => self.steps.pop(),
+            _ => None,
+        };
+        if let Some((kind, task)) = only {
+            answer(cx, kind, task);
+        }
+        self.emit(cx).remove(task_id).ok_or_else(|| Error::internal("a task was lost"))
+    }
+
     /// Proposes the events; answers the newest state of each task that was asked for.
     pub fn emit(self, cx: &mut Decide<'_>) -> HashMap<String, Task> {
         for (kind, task) in self.steps {
@@ -95,6 +109,17 @@ impl Changes {
 
 /// Proposes one event of a task.
 pub(crate) fn emit(cx: &mut Decide<'_>, kind: &'static str, task: Task) -> u64 {
+    let place = place(cx, &task);
+    cx.emit(kind, place, Changed { shape: changes_shape(kind), task })
+}
+
+/// Proposes the event that says what the command answers: this task.
+pub(crate) fn answer(cx: &mut Decide<'_>, kind: &'static str, task: Task) -> u64 {
+    let place = place(cx, &task);
+    cx.emit_answer(kind, place, Changed { shape: changes_shape(kind), task })
+}
+
+fn place(cx: &Decide<'_>, task: &Task) -> Place {
     let actor = cx.by.agent_id().map(str::to_owned);
     let mut targets: Vec<String> = Vec::new();
     for id in [task.agent_id.as_ref(), Some(&task.creator_id)].into_iter().flatten() {
@@ -102,12 +127,12 @@ pub(crate) fn emit(cx: &mut Decide<'_>, kind: &'static str, task: Task) -> u64 {
             targets.push(id.clone());
         }
     }
-    let place = Place {
+    Place {
         agent_id: actor.or_else(|| task.agent_id.clone()),
         session_id: task.session_id.clone(),
         task_id: Some(task.task_id.clone()),
         target_agents: targets,
+        subject: task.root_id.clone(),
         ..Place::default()
-    };
-    cx.emit(kind, place, Changed { shape: changes_shape(kind), task })
+    }
 }

@@ -109,17 +109,10 @@ impl Claimer {
         id::check_name("agent_id", agent_id)?;
         cx.by.may_act_as("agent_id", agent_id)?;
         let lease_seconds = check_lease(lease_seconds, cx.config.lease_seconds)?;
-        let agent = agents::tables::profile(cx.db, agent_id)?.ok_or_else(|| {
+        let (can, beats) = agents::tables::able(cx.db, agent_id)?.ok_or_else(|| {
             Error::from(agents::AgentError::Unknown(agent_id.to_owned())).with("field", "agent_id")
         })?;
-        let beats =
-            agents::tables::lease(cx.db, agent_id, std::time::Duration::ZERO)?.map_or(0, |lease| lease.count);
-        Ok(Claimer {
-            agent_id: agent_id.to_owned(),
-            can: agent.capabilities.into_keys().collect(),
-            lease_seconds,
-            beats,
-        })
+        Ok(Claimer { agent_id: agent_id.to_owned(), can, lease_seconds, beats })
     }
 
     fn take_best(&self, cx: &mut Decide<'_>, count: usize) -> Result<Vec<Task>> {
@@ -140,7 +133,7 @@ impl Claimer {
         let reserved_for_other = task.agent_id.as_ref().is_some_and(|other| *other != self.agent_id);
         if task.status != TaskStatus::Ready
             || reserved_for_other
-            || task.retry_at.is_some_and(|at| at > cx.now)
+            || task.retry_at.is_some_and(|at| at > cx.steady)
         {
             return Err(TaskError::WrongState { verb: "claimed", current: Box::new(task) }.into());
         }

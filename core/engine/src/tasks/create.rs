@@ -1,12 +1,13 @@
 //! Making tasks.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::assign::AUTO;
-use super::changes::Changes;
+use super::changes::{self, Changes};
 use super::choice::Roster;
 use super::events::CREATED;
 use super::queries::Tasks;
@@ -83,7 +84,7 @@ impl Change for Create {
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Task> {
         check_creator(cx, &self.creator_id)?;
-        let draft = Draft { creator_id: &self.creator_id, task: self.fields() };
+        let draft = Draft { creator_id: &self.creator_id, task: Cow::Owned(self.fields()) };
         let mut made = create(cx, &[draft], "")?;
         made.pop().ok_or_else(|| Error::internal("a task was not made"))
     }
@@ -183,7 +184,7 @@ impl Change for CreateMany {
         let drafts: Vec<Draft<'_>> = self
             .tasks
             .iter()
-            .map(|task| Draft { creator_id: &self.creator_id, task: task.clone() })
+            .map(|task| Draft { creator_id: &self.creator_id, task: Cow::Borrowed(task) })
             .collect();
         Ok(Tasks { tasks: create(cx, &drafts, "tasks")?, next_cursor: None })
     }
@@ -195,7 +196,7 @@ impl Change for CreateMany {
 
 struct Draft<'a> {
     creator_id: &'a str,
-    task: NewTask,
+    task: Cow<'a, NewTask>,
 }
 
 /// Makes these tasks together. `list` is the name of the field that holds them, empty for a single one.
@@ -215,10 +216,11 @@ fn create(cx: &mut Decide<'_>, drafts: &[Draft<'_>], list: &str) -> Result<Vec<T
     }
     check_circles(&tasks)?;
     drop(ids);
-    propose(cx, tasks)
+    super::tree::set_roots(cx.db, &mut tasks)?;
+    propose(cx, tasks, list.is_empty())
 }
 
-fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>) -> Result<Vec<Task>> {
+fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>, single: bool) -> Result<Vec<Task>> {
     let mut roster = Roster::default();
     for task in tasks.iter_mut().filter(|task| task.waits_for_choice()) {
         let chosen = roster.choose(cx.db, cx.now, task, &|_| false)?;
@@ -227,7 +229,8 @@ fn propose(cx: &mut Decide<'_>, mut tasks: Vec<Task>) -> Result<Vec<Task>> {
     if tasks.iter().all(|task| task.depends_on.is_empty()) {
         for task in &mut tasks {
             task.created_seq = cx.upcoming_seq();
-            super::changes::emit(cx, CREATED, task.clone());
+            let propose = if single { changes::answer } else { changes::emit };
+            propose(cx, CREATED, task.clone());
         }
         return Ok(tasks);
     }
@@ -281,6 +284,7 @@ impl Draft<'_> {
             depends_on: check_depends_on(cx, &new.depends_on)?,
             on_dependency_failure: new.on_dependency_failure.unwrap_or_default(),
             parent_id: new.parent_id.clone(),
+            root_id: None,
             session_id: new.session_id.clone(),
             creator_id: self.creator_id.to_owned(),
             requirements: new.requirements.clone().unwrap_or_default(),
@@ -392,7 +396,7 @@ fn check_circles(tasks: &[Task]) -> Result<()> {
     let mut clear = HashSet::new();
     for task in tasks.iter().filter(|task| !task.depends_on.is_empty()) {
         if let Some(circle) = find_circle(&task.task_id, &follow, &mut clear)? {
-            return Err(TaskError::Cycle { circle }.into());
+            return Err(TaskError::Cycle { field: "depends_on", circle }.into());
         }
     }
     Ok(())

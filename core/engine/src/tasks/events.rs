@@ -58,8 +58,8 @@ impl Body for Changed {
         encode_json(&self.task, out)
     }
 
-    fn apply(&self, db: &Connection, stamp: Stamp, data: &str) -> Result<()> {
-        tables::put(db, &self.task, self.shape, stamp.seq, data)
+    fn apply(&self, db: &Connection, stamp: Stamp, _: &str) -> Result<()> {
+        tables::put(db, &self.task, self.shape, stamp.seq)
     }
 }
 

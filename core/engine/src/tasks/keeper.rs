@@ -21,11 +21,13 @@ const AT_ONCE: usize = 200;
 
 /// Ends the back-offs that are over; answers how long until the next one is.
 pub(crate) fn wake_due(core: &Core) -> Result<Duration> {
-    let (due, next) = core.storage.read(|reader| tables::due_to_wake(reader.db, reader.now, AT_ONCE))?;
+    let (due, next, now) = core.storage.read(|reader| {
+        let (due, next) = tables::due_to_wake(reader.db, reader.steady, AT_ONCE)?;
+        Ok((due, next, reader.steady))
+    })?;
     for task_id in due {
         system(core, "task.wake", Class::Durable, Wake { task_id })?;
     }
-    let now = core.seams.clock.wall();
     Ok(next.map_or(Duration::from_secs(3_600), |at| Duration::from_secs_f64(at.seconds_since(now).max(0.0))))
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn raise_waiting(core: &Core) -> Result<()> {
     if seconds == 0.0 {
         return Ok(());
     }
-    for raise in core.storage.read(|reader| ageing::waiting_long(reader.db, reader.now, seconds))? {
+    for raise in core.storage.read(|reader| ageing::waiting_long(reader.db, reader.steady, seconds))? {
         system(core, "task.raise", Class::Durable, raise)?;
     }
     Ok(())

@@ -233,7 +233,7 @@ impl Update {
             false => tables::dependencies(cx.db, id),
         };
         match find_circle(&task.task_id, &follow, &mut std::collections::HashSet::new())? {
-            Some(circle) => Err(TaskError::Cycle { circle }.into()),
+            Some(circle) => Err(TaskError::Cycle { field: "depends_on", circle }.into()),
             None => Ok(()),
         }
     }
@@ -250,7 +250,7 @@ impl Change for Wake {
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<bool> {
         let Some(mut task) = tables::get(cx.db, &self.task_id)? else { return Ok(false) };
-        let over = |at: Option<Time>| at.is_some_and(|at| at <= cx.now);
+        let over = |at: Option<Time>| at.is_some_and(|at| at <= cx.steady);
         let rested = over(task.retry_at) && task.status == TaskStatus::Ready;
         let late = over(task.due_date) && !task.overdue && !task.status.is_final();
         task.updated_at = if rested { cx.now } else { task.updated_at };

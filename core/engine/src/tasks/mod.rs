@@ -20,12 +20,14 @@ pub mod choice;
 pub mod claim;
 pub mod create;
 pub mod events;
+pub mod execution;
 pub(crate) mod keeper;
 pub mod manage;
 pub mod queries;
 pub mod rebalance;
 pub(crate) mod reserved;
 pub mod tables;
+pub(crate) mod tree;
 pub mod wait;
 pub mod work;
 
@@ -36,6 +38,7 @@ pub use assign::Assign;
 pub use choice::{Assignment, Candidate, Hindrance, LeftOut};
 pub use claim::{Claim, ClaimMany};
 pub use create::{Create, CreateMany, NewTask};
+pub use execution::{Execution, ExecutionUpdate};
 pub use manage::{Cancel, Update};
 pub use queries::{Board, Get, History, List, TaskPage, Tasks};
 pub use rebalance::{Rebalance, Rebalanced};
@@ -183,6 +186,9 @@ pub struct Task {
     /// The task it is a part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<String>,
+    /// The task at the top of the tree that it is a part of; left out when it is at the top itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_id: Option<String>,
     /// The session it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
@@ -341,9 +347,11 @@ pub enum TaskError {
         /// The task as it stands.
         current: Box<Task>,
     },
-    /// Dependencies that lead back to where they start.
-    #[error("depends_on would close a circle: {}", circle.join(" → "))]
+    /// Dependencies, or parts, that lead back to where they start.
+    #[error("{field} would close a circle: {}", circle.join(" → "))]
     Cycle {
+        /// `depends_on` or `parent_id`.
+        field: &'static str,
         /// The tasks of the circle; the first one stands at the end again.
         circle: Vec<String>,
     },
@@ -376,9 +384,9 @@ impl From<TaskError> for Error {
                 .with("field", "agent_id")
                 .with("left_out", serde_json::json!(chosen.left_out))
                 .hint("leave it open for whoever is capable, or try again when one of them is free"),
-            TaskError::Cycle { circle } => Error::conflict(message, serde_json::Value::Null)
-                .with("field", "depends_on")
-                .with("circle", circle),
+            TaskError::Cycle { field, circle } => {
+                Error::conflict(message, serde_json::Value::Null).with("field", field).with("circle", circle)
+            }
         }
     }
 }

@@ -21,19 +21,32 @@ pub(crate) const ABOVE_ALL: i64 = 10;
 /// The set of a task that requires nothing.
 const NO_SET: i64 = 0;
 
+/// The query for leases, with more columns and its condition.
+macro_rules! lease {
+    ($more:literal, $which:literal) => {
+        concat!(
+            "SELECT t.task_id, t.token, t.lease_ms, t.renewals + ifnull(p.renewals, 0) + ifnull(h.renewals, 0)",
+            $more,
+            " FROM task t LEFT JOIN presence p ON p.agent_id = t.assignee
+             LEFT JOIN holder h ON h.holder = p.holder WHERE ",
+            $which
+        )
+    };
+}
+
 /// Makes the row of a task what its newest event says.
-pub(crate) fn put(db: &Connection, task: &Task, shape: bool, seq: u64, data: &str) -> Result<()> {
-    if !shape && moved(db, task, seq, data)? {
+pub(crate) fn put(db: &Connection, task: &Task, shape: bool, seq: u64) -> Result<()> {
+    if !shape && moved(db, task, seq)? {
         return Ok(());
     }
     // Also the way of a task whose creation retention has taken.
     db.prepare_cached(
-        "INSERT INTO task (n, task_id, status, open, reqset, priority, due, assignee, session_id, parent_id, wake_at,
-                           took_ms, token, body, seq, lease_ms, auto)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+        "INSERT INTO task_row (n, task_id, status, open, reqset, priority, due, assignee, session_id, parent_id, wake_at,
+                               took_ms, token, seq, lease_ms, auto)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (n) DO UPDATE SET status = excluded.status, open = excluded.open, reqset = excluded.reqset,
            priority = excluded.priority, due = excluded.due, assignee = excluded.assignee, wake_at = excluded.wake_at,
-           body = excluded.body, seq = excluded.seq, auto = excluded.auto, renewals = renewals + 1",
+           aside = NULL, seq = excluded.seq, auto = excluded.auto, renewals = renewals + 1",
     )?
     .execute(params![
         task.created_seq as i64,
@@ -49,7 +62,6 @@ pub(crate) fn put(db: &Connection, task: &Task, shape: bool, seq: u64, data: &st
         wake_at(task),
         took(task),
         task.token as i64,
-        data,
         seq as i64,
         lease_ms(task),
         task.waits_for_choice(),
@@ -61,11 +73,11 @@ pub(crate) fn put(db: &Connection, task: &Task, shape: bool, seq: u64, data: &st
 }
 
 /// Moves a row without touching the indexes of what a task asks for.
-fn moved(db: &Connection, task: &Task, seq: u64, data: &str) -> Result<bool> {
+fn moved(db: &Connection, task: &Task, seq: u64) -> Result<bool> {
     let rows = db
         .prepare_cached(
-            "UPDATE task SET status = ?2, open = ?3, assignee = ?4, wake_at = ?5, took_ms = ?6, token = ?7, body = ?8,
-             seq = ?9, lease_ms = ?10, auto = ?11, renewals = renewals + 1 WHERE n = ?1",
+            "UPDATE task_row SET status = ?2, open = ?3, assignee = ?4, wake_at = ?5, took_ms = ?6, token = ?7,
+             aside = NULL, seq = ?8, lease_ms = ?9, auto = ?10, renewals = renewals + 1 WHERE n = ?1",
         )?
         .execute(params![
             task.created_seq as i64,
@@ -75,7 +87,6 @@ fn moved(db: &Connection, task: &Task, seq: u64, data: &str) -> Result<bool> {
             wake_at(task),
             took(task),
             task.token as i64,
-            data,
             seq as i64,
             lease_ms(task),
             task.waits_for_choice(),
@@ -221,6 +232,24 @@ pub(crate) fn get(db: &Connection, task_id: &str) -> Result<Option<Task>> {
     body.map(|body| read(&body)).transpose()
 }
 
+/// A task by its id, with its lease.
+pub(crate) fn with_lease(db: &Connection, task_id: &str) -> Result<Option<(Task, Lease)>> {
+    let found: Option<(String, Lease)> = db
+        .prepare_cached(lease!(", t.body", "t.task_id = ?1"))?
+        .query_row([task_id], |row| Ok((row.get(4)?, lease_row(row)?)))
+        .optional()?;
+    found.map(|(body, lease)| Ok((read(&body)?, lease))).transpose()
+}
+
+/// A task with the `seq` of its newest event.
+pub(crate) fn with_seq(db: &Connection, task_id: &str) -> Result<Option<(Task, u64)>> {
+    let row: Option<(String, i64)> = db
+        .prepare_cached("SELECT body, seq FROM task WHERE task_id = ?1")?
+        .query_row([task_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    row.map(|(body, seq)| Ok((read(&body)?, seq as u64))).transpose()
+}
+
 /// Reads a stored task.
 pub(crate) fn read(body: &str) -> Result<Task> {
     serde_json::from_str(body)
@@ -257,10 +286,6 @@ fn ids(db: &Connection, sql: &str, task_id: &str) -> Result<Vec<String>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-const LEASE: &str = "SELECT t.task_id, t.token, t.lease_ms,
-        t.renewals + ifnull(p.renewals, 0) + ifnull(h.renewals, 0)
-    FROM task t LEFT JOIN presence p ON p.agent_id = t.assignee LEFT JOIN holder h ON h.holder = p.holder";
-
 fn lease_row(row: &Row<'_>) -> rusqlite::Result<Lease> {
     let task_id: String = row.get(0)?;
     Ok(Lease {
@@ -273,24 +298,31 @@ fn lease_row(row: &Row<'_>) -> rusqlite::Result<Lease> {
 
 /// The leases of all tasks that are held.
 pub(crate) fn leases(db: &Connection) -> Result<Vec<Lease>> {
-    let mut statement =
-        db.prepare_cached(&format!("{LEASE} WHERE t.status IN ('claimed', 'in_progress')"))?;
+    let mut statement = db.prepare_cached(lease!("", "t.status IN ('claimed', 'in_progress')"))?;
     let rows = statement.query_map([], lease_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The lease of one task, held or not.
 pub(crate) fn lease(db: &Connection, task_id: &str) -> Result<Option<Lease>> {
-    Ok(db
-        .prepare_cached(&format!("{LEASE} WHERE t.task_id = ?1"))?
-        .query_row([task_id], lease_row)
-        .optional()?)
+    Ok(db.prepare_cached(lease!("", "t.task_id = ?1"))?.query_row([task_id], lease_row).optional()?)
 }
 
 /// Shows that a held task's agent is at work, and for how long it wants the lease.
 pub(crate) fn renew(db: &Connection, task: &Task, lease_ms: i64) -> Result<()> {
-    db.prepare_cached("UPDATE task SET renewals = renewals + 1, lease_ms = ?2 WHERE n = ?1")?
+    db.prepare_cached("UPDATE task_row SET renewals = renewals + 1, lease_ms = ?2 WHERE n = ?1")?
         .execute(params![task.created_seq as i64, lease_ms])?;
+    Ok(())
+}
+
+/// Keeps what the newest events of tasks say, before retention takes those events (up to `upto`).
+pub(crate) fn set_aside(db: &Connection, upto: u64) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE task_row SET aside = (SELECT data FROM event e WHERE e.seq = task_row.seq)
+         WHERE task_id IN (SELECT task_id FROM event WHERE seq <= ?1 AND kind GLOB 'task.*')
+           AND seq <= ?1 AND aside IS NULL",
+    )?
+    .execute([upto as i64])?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use super::{LogLine, Task, TaskError, TaskStatus, tables};
 use crate::error::{Error, Result};
 use crate::id;
 use crate::json::Json;
+use crate::leases::Lease;
 use crate::pipeline::command::Change;
 use crate::pipeline::decide::Decide;
 use crate::principal::Principal;
@@ -23,12 +24,13 @@ fn held(cx: &Decide<'_>, task_id: &str, agent_id: &str, token: u64) -> Result<Ta
     id::check_name("task_id", task_id)?;
     id::check_name("agent_id", agent_id)?;
     cx.by.may_act_as("agent_id", agent_id)?;
-    let task = tables::get(cx.db, task_id)?.ok_or_else(|| TaskError::Unknown(task_id.to_owned()))?;
-    check_held(cx, &task, agent_id, token)?;
+    let (task, lease) =
+        tables::with_lease(cx.db, task_id)?.ok_or_else(|| TaskError::Unknown(task_id.to_owned()))?;
+    check_held(cx, &task, &lease, agent_id, token)?;
     Ok(task)
 }
 
-fn check_held(cx: &Decide<'_>, task: &Task, agent_id: &str, token: u64) -> Result<()> {
+fn check_held(cx: &Decide<'_>, task: &Task, lease: &Lease, agent_id: &str, token: u64) -> Result<()> {
     let lost = |why: String| {
         Err(TaskError::LeaseLost {
             task_id: task.task_id.clone(),
@@ -57,9 +59,8 @@ fn check_held(cx: &Decide<'_>, task: &Task, agent_id: &str, token: u64) -> Resul
     if task.agent_id.as_deref() != Some(agent_id) {
         return lost(format!("{:?} holds it", task.agent_id.as_deref().unwrap_or("")));
     }
-    let lease = tables::lease(cx.db, &task.task_id)?;
-    if let Some(lease) = lease.filter(|lease| cx.leases.left(lease, cx.boot).is_zero()) {
-        cx.leases.refuse(&lease);
+    if cx.leases.left(lease, cx.boot).is_zero() {
+        cx.leases.refuse(lease);
         return lost("nothing was heard for its whole time".to_owned());
     }
     Ok(())
@@ -211,7 +212,7 @@ impl Change for Progress {
         }
         task.status = TaskStatus::InProgress;
         task.updated_at = cx.now;
-        changes::emit(cx, PROGRESSED, task.clone());
+        changes::answer(cx, PROGRESSED, task.clone());
         Ok(task)
     }
 
@@ -290,7 +291,7 @@ fn end(cx: &mut Decide<'_>, kind: &'static str, task: Task) -> Result<Task> {
     let id = task.task_id.clone();
     let mut changes = Changes::default();
     changes.end(cx, kind, task)?;
-    changes.emit(cx).remove(&id).ok_or_else(|| Error::internal("a task was lost"))
+    changes.emit_answer(cx, &id)
 }
 
 /// One task of `task.complete_many`.
@@ -412,7 +413,7 @@ pub(crate) fn fail(
         if again == RETRYING {
             let wait = (cx.config.retry_seconds * 2f64.powi(attempts.saturating_sub(1).min(30) as i32))
                 .min(LONGEST_RETRY);
-            task.retry_at = (wait > 0.0).then(|| cx.now.plus_seconds(wait));
+            task.retry_at = (wait > 0.0).then(|| cx.steady.plus_seconds(wait));
         }
         task.updated_at = cx.now;
         changes::emit(cx, again, task.clone());
@@ -448,7 +449,7 @@ impl Change for Release {
         task.attempts = task.attempts.saturating_sub(1);
         task.let_go();
         task.updated_at = cx.now;
-        changes::emit(cx, RELEASED, task.clone());
+        changes::answer(cx, RELEASED, task.clone());
         Ok(task)
     }
 

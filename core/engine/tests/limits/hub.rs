@@ -7,11 +7,23 @@ use super::case::Refused;
 use super::stage::{call, furnish, names, open, seen};
 
 /// The keys of the configuration that are met here.
-pub const KEYS: [&str; 4] = ["max_agents", "max_subscriptions", "relaxed_queue", "subscription_queue"];
+pub const KEYS: [&str; 8] = [
+    "max_agents",
+    "max_subscriptions",
+    "relaxed_queue",
+    "subscription_queue",
+    "max_sessions",
+    "max_clients",
+    "max_participants",
+    "max_channels",
+];
 
 /// Meets the limits of a hub; answers how each was refused.
 pub fn refusals() -> Vec<Refused> {
-    vec![agents_of_a_hub(), subscriptions_of_a_hub(), consumers_of_a_hub(), buckets_of_an_answer()]
+    let mut all =
+        vec![agents_of_a_hub(), subscriptions_of_a_hub(), consumers_of_a_hub(), buckets_of_an_answer()];
+    all.extend(of_sessions());
+    all
 }
 
 fn refused(error: &Error, limit: u64) -> Refused {
@@ -54,6 +66,32 @@ fn consumers_of_a_hub() -> Refused {
     // One that is known is opened again.
     call(&hub, "consumer.open", &json!({"name": "n7"})).unwrap();
     refused(&error, 10_000)
+}
+
+/// How many there may be of what makes up sessions. Rates are met in the tests of channels.
+fn of_sessions() -> Vec<Refused> {
+    let start = |participants: Value| ("session.start", json!({"participants": participants}));
+    let channel =
+        |name: &str| ("channel.create", json!({"session_id": "x", "channel": name, "type": "broadcast"}));
+    let connect = || ("session.connect", json!({"session_id": "x"}));
+    [
+        ("max_sessions", 2, start(json!(["x"])), start(json!(["x"]))),
+        ("max_participants", 2, start(json!(["x", "y"])), start(json!(["x", "y", "z"]))),
+        ("max_channels", 5, channel("fifth"), channel("sixth")),
+        ("max_clients", 1, connect(), connect()),
+    ]
+    .into_iter()
+    .map(|(key, limit, fits, past)| {
+        let hub = open(&[(key, limit)]);
+        call(&hub, "agent.register", &json!({"name": "z"})).unwrap();
+        furnish(&hub, false);
+        call(&hub, fits.0, &fits.1).unwrap();
+        let before = seen(&hub);
+        let error = call(&hub, past.0, &past.1).unwrap_err();
+        assert_eq!(seen(&hub), before);
+        refused(&error, limit)
+    })
+    .collect()
 }
 
 /// Messages of 10,001 different seconds cannot be sent in a test: a clock that is moved stands in for them.

@@ -37,6 +37,8 @@ pub fn furnish(hub: &Hub, held: bool) -> u64 {
     );
     put("memory.set", json!({"key": "x", "value": 1}));
     put("consumer.open", json!({"name": "x"}));
+    put("session.start", json!({"session_id": "x", "participants": ["x"]}));
+    put("session.join", json!({"session_id": "x", "agent_id": "y"}));
     if !held {
         return 1;
     }

@@ -1,6 +1,7 @@
 //! Real processes for tests: this test binary once more, told by its environment which part to play.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -31,7 +32,21 @@ pub fn say(what: &str) {
 impl Player {
     /// Runs the test `child` of this binary in a part, with settings of its own.
     pub fn start(part: &str, place: &Path, settings: &[(&str, String)]) -> Player {
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        Player::start_as(None, part, place, settings).unwrap()
+    }
+
+    /// The same as another user, by number: only root may, and only where that user can reach this program.
+    pub fn start_as(
+        user: Option<u32>,
+        part: &str,
+        place: &Path,
+        settings: &[(&str, String)],
+    ) -> std::io::Result<Player> {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        if let Some(user) = user {
+            command.uid(user).gid(user).current_dir("/");
+        }
+        let mut process = command
             .args(["--exact", "child", "--nocapture", "--test-threads=1"])
             .env(PART, part)
             .env(PLACE, place)
@@ -39,10 +54,9 @@ impl Player {
             .envs(settings.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .spawn()?;
         let output = process.stdout.take().map(BufReader::new);
-        Player { process, output }
+        Ok(Player { process, output })
     }
 
     /// The process.

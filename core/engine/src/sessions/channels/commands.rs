@@ -176,6 +176,8 @@ impl Change for Posted {
     type Output = Message;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<Message> {
+        self.0.check(cx)?;
+        id::check_name("agent_id", &self.0.sender_id)?;
         cx.by.may_act_as("agent_id", &self.0.sender_id)?;
         access::known(cx.db, self.0.session_id.as_deref().unwrap_or_default())?;
         self.0.decide(cx).map_err(|error| match error.details().get("field") {

@@ -80,7 +80,7 @@ pub struct HistoryPage {
     /// Whether the newest message is among them, or was before.
     pub at_end: bool,
     /// Without `after`: how many older messages there are.
-    pub omitted: u64,
+    pub left_out: u64,
 }
 
 impl Query for History {
@@ -94,13 +94,13 @@ impl Query for History {
         let head = crate::log::head(cx.db)?.seq;
         let selection =
             Selection { session_id: Some(&self.session_id), channel: Some(&channel), ..Selection::default() };
-        let page = |messages, position, at_end, omitted| HistoryPage {
+        let page = |messages, position, at_end, left_out| HistoryPage {
             session_id: self.session_id.clone(),
             channel: channel.clone(),
             messages,
             position,
             at_end,
-            omitted,
+            left_out,
         };
         let Some(after) = self.after else {
             let audience = crate::messages::tables::channel_audience(&self.session_id, &channel);
@@ -109,8 +109,8 @@ impl Query for History {
             let (sql, values) = selection.newest_first(None, None, size);
             let mut messages = newest(cx.db, &sql, values, size, budget)?.messages;
             messages.reverse();
-            let omitted = count as u64 - messages.len() as u64;
-            return Ok(page(messages, head, true, omitted));
+            let left_out = count as u64 - messages.len() as u64;
+            return Ok(page(messages, head, true, left_out));
         };
         let (sql, values) = selection.after(after, size);
         let mut statement = cx.db.prepare_cached(&sql)?;
