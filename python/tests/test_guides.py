@@ -10,7 +10,7 @@ import pytest
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 
 
-@pytest.mark.parametrize("name", ["agents", "messages", "memory", "events"])
+@pytest.mark.parametrize("name", ["agents", "messages", "memory", "events", "hooks", "time-travel"])
 def test_a_guide_runs_from_top_to_bottom(name: str, tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (GUIDES / f"{name}.md").read_text(encoding="utf-8"), re.S)
     assert len(blocks) >= 3

@@ -80,7 +80,7 @@ fn deed() -> impl Strategy<Value = (&'static str, Value)> {
         (id(), agent()).prop_map(|(s, a)| ("channel.post", json!({"session_id": s, "channel": "general", "agent_id": a, "message_type": "text", "content": "in here"}))),
         id().prop_map(|s| ("session.end", json!({"session_id": s}))),
         Just(("event.publish", json!({"event_type": "built", "source_agent": "ana", "payload": {"ok": true}}))),
-        Just(("tend", json!({}))),
+        2 => Just(("tend", json!({}))),
     ]
 }
 
@@ -124,11 +124,11 @@ fn everything(hub: &Hub) -> Vec<(String, Value)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever happens, and wherever retention cuts, each past is answered as the present was.
     #[test]
-    fn every_past_is_what_the_present_was(deeds in proptest::collection::vec(deed(), 1..60), retain in prop_oneof![Just(5u64), Just(20), Just(1_000)]) {
+    fn every_past_is_what_the_present_was(deeds in proptest::collection::vec(deed(), 1..50), retain in prop_oneof![Just(5u64), Just(20), Just(1_000)]) {
         let folder = tempfile::tempdir().unwrap();
         let (hub, clock) = hub(&folder.path().join("team.db"), HubConfig { retain_events: retain, ..HubConfig::default() });
         let mut seen = Vec::new();
@@ -227,7 +227,7 @@ fn the_past_cannot_be_changed_and_says_so() {
     }
     refused(then.run(memory::Set::new("goal", json!(2))).unwrap_err());
     refused(then.subscribe(Filter::default(), None).map(drop).unwrap_err());
-    refused(then.after(Hook::after("ear", Filter::default()), |_| Ok(())).unwrap_err());
+    refused(then.after(Hook::after("ear", "*"), |_| Ok(())).unwrap_err());
     refused(then.hold_agent("ana").unwrap_err());
     refused(then.backup("elsewhere.db").unwrap_err());
     refused(then.check().map(drop).unwrap_err());
@@ -338,7 +338,9 @@ fn an_image_that_is_lost_damaged_or_of_another_hub_is_made_anew() {
     let spoil: [&dyn Fn(); 4] = [
         &|| std::fs::remove_file(&image).unwrap(),
         &|| std::fs::write(&image, "no database at all, but some text of the length of one").unwrap(),
-        &|| drop(std::fs::copy(folder.path().join("other.db-past"), &image).unwrap()),
+        &|| {
+            std::fs::copy(folder.path().join("other.db-past"), &image).unwrap();
+        },
         &|| {
             std::fs::remove_file(&image).unwrap();
             std::fs::create_dir(&image).unwrap();

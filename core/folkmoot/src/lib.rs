@@ -52,7 +52,7 @@ pub use folkmoot_engine::{
     Code, Durability, Error, Event, Filter, Hub, HubConfig, Item, Json, Principal, Result, Subscription,
 };
 pub use folkmoot_engine::{
-    agents, check, clock, config, error, events, hooks, hub, json, memory, messages, operations, principal,
+    agents, check, clock, config, error, events, hooks, hub, json, memory, messages, operations, past, principal,
     sessions, tasks,
 };
 
@@ -61,4 +61,6 @@ pub use folkmoot_engine::{
 mod guides {
     #[doc = include_str!("../../../docs/guides/hooks.md")]
     mod hooks {}
+    #[doc = include_str!("../../../docs/guides/time-travel.md")]
+    mod time_travel {}
 }

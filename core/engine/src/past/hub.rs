@@ -91,7 +91,7 @@ fn spot(db: &Connection, core: &Core, at: At) -> Result<Spot> {
             let base = log::base(db)?.0;
             let seq = last_by(db, time)?.unwrap_or_else(|| base.saturating_sub(1));
             let gone = if seq < base { 0 } else { first_after(db, seq)?.map_or(head, |next| next - 1) };
-            Ok(Spot { seq, time, gone })
+            Ok(Spot { seq, time, gone: if gone > seq { gone } else { 0 } })
         }
     }
 }

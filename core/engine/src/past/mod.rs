@@ -27,6 +27,7 @@ use std::path::PathBuf;
 
 use folkmoot_sys::sync::Mutex;
 use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
@@ -41,6 +42,21 @@ pub enum At {
     Seq(u64),
     /// After the last event that had happened by this time.
     Time(Time),
+}
+
+impl At {
+    /// A point as programs name it: a `seq`, or a time as text.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_input` for anything else.
+    pub fn read(point: &Value) -> Result<At> {
+        let time = || point.as_str().and_then(Time::parse).map(At::Time);
+        point.as_u64().map(At::Seq).or_else(time).ok_or_else(|| {
+            let must = "must be a seq (a whole number from 0) or a time such as 2026-01-14T14:50:30.123Z";
+            Error::invalid("at", point.clone(), must)
+        })
+    }
 }
 
 /// Operations whose answer is not in the log.
