@@ -33,6 +33,7 @@ from ._hooks import Hook, Refusal, Request
 from ._hub import Hub
 from ._native import __version__
 from ._records import Event, Position, Record
+from ._replay import Replay
 from ._subscription import Subscription
 from .types import Gap
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from ._async import AsyncHub
     from ._client import AgentClient
     from ._execution_async import AsyncExecution
+    from ._replay_async import AsyncReplay
     from ._subscription_async import AsyncSubscription
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "AsyncAgent",
     "AsyncExecution",
     "AsyncHub",
+    "AsyncReplay",
     "AsyncSubscription",
     "ConflictError",
     "Event",
@@ -69,6 +72,7 @@ __all__ = [
     "Position",
     "Record",
     "Refusal",
+    "Replay",
     "Request",
     "StorageError",
     "Subscription",
@@ -85,6 +89,7 @@ _LATER = {
     "AsyncAgent": "_agent_async",
     "AsyncExecution": "_execution_async",
     "AsyncHub": "_async",
+    "AsyncReplay": "_replay_async",
     "AsyncSubscription": "_subscription_async",
 }
 

@@ -7,11 +7,12 @@ from types import TracebackType
 from typing import Any
 
 from ._acting import Acting, present, refuse_reply, task_id_of
+from ._activities import Activities
 from ._errors import LeaseLostError, NotFoundError
 from ._execution import Execution
 from ._hub import Hub, Memory, given
 from ._subscription import Subscription
-from .types import AgentView, Entry, Message, Presence, PublishedEvent, Task
+from .types import Activity, AgentView, Entry, Message, Presence, PublishedEvent, Task
 
 
 class Agent(Acting):
@@ -29,6 +30,7 @@ class Agent(Acting):
         self.hub = hub
         self._act(hub._native, view)
         self.memory = Memory(self._native, self._native.call)
+        self.activities = Activities(self._native, self._native.call)
 
     def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
         """Runs an operation as this agent; who acts and the tokens of claims are filled in.
@@ -155,7 +157,7 @@ class Agent(Acting):
     ) -> Execution:
         """Follows a task with its parts and what is said about them, as far as this agent may see it; as
         `Hub.tasks.follow` does."""
-        return Execution(self._native.follow(task_id_of(task), after), timeout)
+        return Execution(self._native.follow_task(task_id_of(task), after), timeout)
 
     def set_memory(self, key: str, value: Any, **fields: Any) -> Entry:
         """Sets a key to a value; ``expected_version``, ``ttl_seconds``, ``access_control`` may go with it."""
@@ -175,6 +177,25 @@ class Agent(Acting):
     def used_tool(self, tool_name: str, tokens: int | None = None, **fields: Any) -> None:
         """Says that a tool was used: moves this agent's counters, status and times. Returns at once."""
         self._native.presence_update(self.agent_id, tool_name=tool_name, tokens=tokens, **fields)
+
+    def record_activity(self, activity_type: str, **fields: Any) -> Activity:
+        """Records what this agent does; it is open until `complete_activity`.
+
+        Args:
+            activity_type: One of the standard types, or a word of your own.
+            **fields: Further fields of ``activity.record``: ``metadata``, ``session_id``, ``task_id`` …
+        """
+        begun: Activity = self.call("activity.record", activity_type=activity_type, **fields)
+        return begun
+
+    def complete_activity(
+        self, activity: Activity | str, result: Any = None, *, outcome: str | None = None
+    ) -> Activity:
+        """Completes an activity of this agent's; ``ok`` unless ``failed`` or ``cancelled`` is said."""
+        activity_id = activity["activity_id"] if isinstance(activity, dict) else activity
+        given = present(result=result, outcome=outcome)
+        ended: Activity = self.call("activity.complete", activity_id=activity_id, **given)
+        return ended
 
     def set_status(self, status: str, detail: str | None = None) -> Presence:
         """Sets this agent's status: ``active``, ``idle``, ``error`` or ``offline``."""

@@ -7,12 +7,13 @@ from types import TracebackType
 from typing import Any
 
 from ._acting import Acting, present, refuse_reply, task_id_of
+from ._activities_async import AsyncActivities
 from ._async import AsyncHub, Memory
 from ._errors import LeaseLostError, NotFoundError
 from ._execution_async import AsyncExecution
 from ._hub import given
 from ._subscription_async import AsyncSubscription
-from .types import AgentView, Entry, Message, Presence, PublishedEvent, Task
+from .types import Activity, AgentView, Entry, Message, Presence, PublishedEvent, Task
 
 
 class AsyncAgent(Acting):
@@ -31,6 +32,7 @@ class AsyncAgent(Acting):
         self._act(hub._native, view)
         self._call = hub._acting(self._native)
         self.memory = Memory(self._native, self._call)
+        self.activities = AsyncActivities(self._native, self._call, hub)
 
     async def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
         """Runs an operation as this agent; who acts and the tokens of claims are filled in.
@@ -159,7 +161,7 @@ class AsyncAgent(Acting):
     ) -> AsyncExecution:
         """Follows a task with its parts and what is said about them, as far as this agent may see it; as
         `AsyncHub.tasks.follow` does."""
-        return AsyncExecution(self.hub, self._native.follow(task_id_of(task), after), timeout)
+        return AsyncExecution(self.hub, self._native.follow_task(task_id_of(task), after), timeout)
 
     async def set_memory(self, key: str, value: Any, **fields: Any) -> Entry:
         """Sets a key to a value; ``expected_version``, ``ttl_seconds``, ``access_control`` may go with it."""
@@ -179,6 +181,25 @@ class AsyncAgent(Acting):
     def used_tool(self, tool_name: str, tokens: int | None = None, **fields: Any) -> None:
         """Says that a tool was used: moves this agent's counters, status and times. Returns at once."""
         self._native.presence_update(self.agent_id, tool_name=tool_name, tokens=tokens, **fields)
+
+    async def record_activity(self, activity_type: str, **fields: Any) -> Activity:
+        """Records what this agent does; it is open until `complete_activity`.
+
+        Args:
+            activity_type: One of the standard types, or a word of your own.
+            **fields: Further fields of ``activity.record``: ``metadata``, ``session_id``, ``task_id`` …
+        """
+        begun: Activity = await self.call("activity.record", activity_type=activity_type, **fields)
+        return begun
+
+    async def complete_activity(
+        self, activity: Activity | str, result: Any = None, *, outcome: str | None = None
+    ) -> Activity:
+        """Completes an activity of this agent's; ``ok`` unless ``failed`` or ``cancelled`` is said."""
+        activity_id = activity["activity_id"] if isinstance(activity, dict) else activity
+        given = present(result=result, outcome=outcome)
+        ended: Activity = await self.call("activity.complete", activity_id=activity_id, **given)
+        return ended
 
     async def set_status(self, status: str, detail: str | None = None) -> Presence:
         """Sets this agent's status: ``active``, ``idle``, ``error`` or ``offline``."""

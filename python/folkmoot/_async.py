@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Generator, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _process
+from ._activities_async import AsyncActivities
 from ._bridge import Bridge
 from ._errors import ConflictError, ForkedProcessError, NotFoundError
 from ._execution_async import AsyncExecution
@@ -22,6 +24,7 @@ from ._native import Hub as NativeHub
 from ._operations_async import Memory as _Memory
 from ._operations_async import Operations
 from ._operations_async import Tasks as _Tasks
+from ._replay_async import AsyncReplay
 from ._subscription import filter_of
 from ._subscription_async import AsyncSubscription
 from .types import Entry
@@ -97,7 +100,7 @@ class Tasks(_Tasks):
         Raises:
             NotFoundError: There is no such task.
         """
-        return AsyncExecution(self._hub, self._native.follow(task_id, after), timeout)
+        return AsyncExecution(self._hub, self._native.follow_task(task_id, after), timeout)
 
 
 class Opening:
@@ -132,6 +135,7 @@ class AsyncHub(Hooking, Operations):
     """
 
     memory: Memory
+    activities: AsyncActivities
     tasks: Tasks
     _native: NativeHub
     _path: str
@@ -183,6 +187,7 @@ class AsyncHub(Hooking, Operations):
         self._bind(native, self._acting(native))
         self.memory = Memory(native, self._acting(native))
         self.tasks = Tasks(native, self._acting(native), self)
+        self.activities = AsyncActivities(native, self._acting(native), self)
         _process.opened(self)
 
     def _acting(self, native: NativeHub) -> Callable[[str, dict[str, Any]], Awaitable[Any]]:
@@ -301,6 +306,23 @@ class AsyncHub(Hooking, Operations):
             return view
 
         return Opening(opened)
+
+    def replay(
+        self,
+        *,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        speed: float | str = 1,
+        kinds: str | Iterable[str] | None = None,
+        agents: str | Iterable[str] | None = None,
+        task_id: str | None = None,
+    ) -> AsyncReplay:
+        """Plays back a span or a session as it happened, as `Hub.replay` does."""
+        filter = filter_of(kinds, agents=agents, task_id=task_id)
+        fields = {"session_id": session_id, "since": since, "until": until, "speed": speed}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return AsyncReplay(self, lambda: self._native.replay({**given, "filter": filter}))
 
     def _hook_desk(self) -> LoopDesk:
         bridge = self._bridge()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _process
+from ._activities import Activities
 from ._errors import ConflictError, InvalidInputError, NotFoundError
 from ._execution import Execution
 from ._hooks import Function, Hooking, ThreadDesk, refuse_coroutine
@@ -16,6 +18,7 @@ from ._native import Hub as NativeHub
 from ._operations import Memory as _Memory
 from ._operations import Operations
 from ._operations import Tasks as _Tasks
+from ._replay import Replay
 from ._subscription import Item, Subscription, filter_of
 from .types import Entry
 
@@ -156,7 +159,7 @@ class Tasks(_Tasks):
         Raises:
             NotFoundError: There is no such task.
         """
-        return Execution(self._native.follow(task_id, after), timeout)
+        return Execution(self._native.follow_task(task_id, after), timeout)
 
 
 class Hub(Hooking, Operations):
@@ -168,6 +171,7 @@ class Hub(Hooking, Operations):
     """
 
     memory: Memory
+    activities: Activities
     tasks: Tasks
     _native: NativeHub
 
@@ -214,6 +218,7 @@ class Hub(Hooking, Operations):
         self._bind(native, native.call)
         self.memory = Memory(native, native.call)
         self.tasks = Tasks(native, native.call)
+        self.activities = Activities(native, native.call)
         _process.opened(self)
 
     def call(self, name: str, input: dict[str, Any] | None = None, /, **fields: Any) -> Any:
@@ -336,6 +341,36 @@ class Hub(Hooking, Operations):
         view._path, view._options = self._path, self._options
         view._set(native)
         return view
+
+    def replay(
+        self,
+        *,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        speed: float | str = 1,
+        kinds: str | Iterable[str] | None = None,
+        agents: str | Iterable[str] | None = None,
+        task_id: str | None = None,
+    ) -> Replay:
+        """Plays back a span or a session as it happened. What is left out matches everything.
+
+        Args:
+            session_id: Only what happened in this session.
+            since: Only what happened at this time or later.
+            until: Only what happened before this time.
+            speed: How many times as fast as it happened; ``"max"`` or 0 for no waiting.
+            kinds: Kinds by glob: ``"task.claimed"``, ``"task.*"``.
+            agents: Agents, as source or as target.
+            task_id: A task.
+
+        Raises:
+            InvalidInputError: The speed is no number from 0.001 to 1,000,000.
+        """
+        filter = filter_of(kinds, agents=agents, task_id=task_id)
+        fields = {"session_id": session_id, "since": since, "until": until, "speed": speed}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return Replay(self, self._native.replay({**given, "filter": filter}))
 
     def _hook_desk(self) -> ThreadDesk:
         with self._lock:

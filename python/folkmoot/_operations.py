@@ -2089,6 +2089,356 @@ class Threads:
         return self._call("thread.summarize", given)
 
 
+class Activities:
+    """Operations on activities."""
+
+    __slots__ = ("_call", "_native")
+
+    def __init__(self, native: Any, call: Any) -> None:
+        self._native = native
+        self._call = call
+
+    def record(
+        self,
+        agent_id: str,
+        activity_type: str,
+        *,
+        activity_id: str | None = None,
+        department: str | None = None,
+        idempotency_key: str | None = None,
+        metadata: Any = None,
+        related_agents: Sequence[str] | None = None,
+        session_id: str | None = None,
+        task_id: str | None = None,
+    ) -> t.Activity:
+        """Records what an agent does; it stays open until it is completed.
+
+        Args:
+            agent_id: Who does it; need not be registered.
+            activity_type: `agent_started`, `agent_completed`, `memory_write`, `memory_read`,
+                `council_debate`, `council_synthesis`, `council_decision`, `task_assigned`, `task_completed`,
+                `message_sent`, `collaboration_started`, `collaboration_ended`, or another word.
+            activity_id: Its id, if the caller wants to choose it; a new UUIDv7 when left out.
+            department: The department it is done for; the agent's own when left out.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            metadata: A JSON object, at most 64 KiB.
+            related_agents: Other agents that it concerns, at most 1,000.
+            session_id: The session it is done in, here or outside the hub.
+            task_id: The task it is about, here or outside the hub.
+
+        Returns:
+            One entry of the feed: recorded by someone, or shown for an event of the engine's own.
+
+        Raises:
+            AlreadyExistsError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
+            StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"agent_id": agent_id, "activity_type": activity_type}
+        if activity_id is not None:
+            given["activity_id"] = activity_id
+        if department is not None:
+            given["department"] = department
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if metadata is not None:
+            given["metadata"] = metadata
+        if related_agents is not None:
+            given["related_agents"] = related_agents
+        if session_id is not None:
+            given["session_id"] = session_id
+        if task_id is not None:
+            given["task_id"] = task_id
+        return self._call("activity.record", given)
+
+    def complete(
+        self,
+        activity_id: str,
+        *,
+        idempotency_key: str | None = None,
+        outcome: Literal["ok", "failed", "cancelled"] | None = None,
+        result: Any = None,
+    ) -> t.Activity:
+        """Completes a recorded activity with its result and outcome.
+
+        Args:
+            activity_id: The activity: one that was recorded and is open.
+            idempotency_key: A repeated call with this key gets the first one's answer.
+            outcome: `ok`, `failed` or `cancelled`; `ok` when left out.
+            result: What came out: any JSON, at most 1 MiB.
+
+        Returns:
+            One entry of the feed: recorded by someone, or shown for an event of the engine's own.
+
+        Raises:
+            NotFoundError, ConflictError, NotAllowedError, InvalidInputError, LimitExceededError,
+            UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"activity_id": activity_id}
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        if outcome is not None:
+            given["outcome"] = outcome
+        if result is not None:
+            given["result"] = result
+        return self._call("activity.complete", given)
+
+    def feed(
+        self,
+        *,
+        activity_type: str | None = None,
+        agent_id: str | None = None,
+        cursor: str | None = None,
+        department: str | None = None,
+        limit: int | None = None,
+        max_tokens: int | None = None,
+        open: bool | None = None,
+        query: str | None = None,
+        related_agent: str | None = None,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        task_id: str | None = None,
+        until: str | datetime | None = None,
+    ) -> t.ActivityPage:
+        """Reads the feed, newest first: what was recorded, and what the engine did.
+
+        Args:
+            activity_type: Its type.
+            agent_id: Who did it.
+            cursor: The `next_cursor` of the page before.
+            department: The department it was done for.
+            limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
+            open: Only those that go on (true) or that do not (false).
+            query: Words that must all be in the type or the metadata; `word*` for beginnings.
+            related_agent: An agent that it concerns beside the one who did it.
+            session_id: The session it was done in.
+            since: Begun at this time or later.
+            task_id: The task it is about.
+            until: Begun before this time.
+
+        Returns:
+            A page of the feed.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {}
+        if activity_type is not None:
+            given["activity_type"] = activity_type
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if cursor is not None:
+            given["cursor"] = cursor
+        if department is not None:
+            given["department"] = department
+        if limit is not None:
+            given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
+        if open is not None:
+            given["open"] = open
+        if query is not None:
+            given["query"] = query
+        if related_agent is not None:
+            given["related_agent"] = related_agent
+        if session_id is not None:
+            given["session_id"] = session_id
+        if since is not None:
+            given["since"] = since
+        if task_id is not None:
+            given["task_id"] = task_id
+        if until is not None:
+            given["until"] = until
+        return self._call("activity.feed", given)
+
+    def status(
+        self,
+    ) -> t.StatusSummary:
+        """Says how everyone is now: the summary that listeners get every two seconds.
+
+        Returns:
+            The summary of everyone: what `agent.status` carries and `activity.status` answers.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        return self._call("activity.status", {})
+
+    def stats(
+        self,
+        *,
+        activity_type: str | None = None,
+        agent_id: str | None = None,
+        bucket_seconds: float | None = None,
+        department: str | None = None,
+        open: bool | None = None,
+        query: str | None = None,
+        related_agent: str | None = None,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        task_id: str | None = None,
+        until: str | datetime | None = None,
+    ) -> t.ActivityStats:
+        """Counts activities by type, agent, department and time, and says how long they take.
+
+        Args:
+            activity_type: Its type.
+            agent_id: Who did it.
+            bucket_seconds: Seconds of a bucket, 1 to 31,622,400; 300 when left out.
+            department: The department it was done for.
+            open: Only those that go on (true) or that do not (false).
+            query: Words that must all be in the type or the metadata; `word*` for beginnings.
+            related_agent: An agent that it concerns beside the one who did it.
+            session_id: The session it was done in.
+            since: Begun at this time or later.
+            task_id: The task it is about.
+            until: Begun before this time.
+
+        Returns:
+            Answer of `activity.stats`.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {}
+        if activity_type is not None:
+            given["activity_type"] = activity_type
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if bucket_seconds is not None:
+            given["bucket_seconds"] = bucket_seconds
+        if department is not None:
+            given["department"] = department
+        if open is not None:
+            given["open"] = open
+        if query is not None:
+            given["query"] = query
+        if related_agent is not None:
+            given["related_agent"] = related_agent
+        if session_id is not None:
+            given["session_id"] = session_id
+        if since is not None:
+            given["since"] = since
+        if task_id is not None:
+            given["task_id"] = task_id
+        if until is not None:
+            given["until"] = until
+        return self._call("activity.stats", given)
+
+    def export(
+        self,
+        format: Literal["jsonl", "json", "csv"],
+        *,
+        activity_type: str | None = None,
+        agent_id: str | None = None,
+        cursor: str | None = None,
+        department: str | None = None,
+        limit: int | None = None,
+        open: bool | None = None,
+        query: str | None = None,
+        related_agent: str | None = None,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        task_id: str | None = None,
+        until: str | datetime | None = None,
+    ) -> t.Exported:
+        """Writes the feed as CSV, JSON or JSON Lines, oldest first, a part at a time.
+
+        Args:
+            format: `jsonl`, `json` or `csv`.
+            activity_type: Its type.
+            agent_id: Who did it.
+            cursor: The `next_cursor` of the part before; with the same filter and format.
+            department: The department it was done for.
+            limit: Activities of this part, 1 to 1,000; 100 when left out.
+            open: Only those that go on (true) or that do not (false).
+            query: Words that must all be in the type or the metadata; `word*` for beginnings.
+            related_agent: An agent that it concerns beside the one who did it.
+            session_id: The session it was done in.
+            since: Begun at this time or later.
+            task_id: The task it is about.
+            until: Begun before this time.
+
+        Returns:
+            A part of an export. The contents of all parts, put together, are the whole file.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {"format": format}
+        if activity_type is not None:
+            given["activity_type"] = activity_type
+        if agent_id is not None:
+            given["agent_id"] = agent_id
+        if cursor is not None:
+            given["cursor"] = cursor
+        if department is not None:
+            given["department"] = department
+        if limit is not None:
+            given["limit"] = limit
+        if open is not None:
+            given["open"] = open
+        if query is not None:
+            given["query"] = query
+        if related_agent is not None:
+            given["related_agent"] = related_agent
+        if session_id is not None:
+            given["session_id"] = session_id
+        if since is not None:
+            given["since"] = since
+        if task_id is not None:
+            given["task_id"] = task_id
+        if until is not None:
+            given["until"] = until
+        return self._call("activity.export", given)
+
+    def replay(
+        self,
+        *,
+        cursor: str | None = None,
+        filter: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        session_id: str | None = None,
+        since: str | datetime | None = None,
+        speed: Literal["max"] | float | None = None,
+        until: str | datetime | None = None,
+    ) -> t.ReplayPage:
+        """Reads the events of a span or a session with the seconds after which each is to be played.
+
+        Args:
+            cursor: The `next_cursor` of the page before.
+            filter: Which events; all when left out.
+            limit: Events of this page, 1 to 1,000; 100 when left out. A playback has no pages.
+            session_id: Only what happened in this session.
+            since: Only what happened at this time or later.
+            speed: How many times as fast as it happened, 0.001 to 1,000,000; 0 or `max` for no waiting; 1
+                when left out.
+            until: Only what happened before this time.
+
+        Returns:
+            A page of a replay.
+
+        Raises:
+            InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
+        """
+        given: dict[str, Any] = {}
+        if cursor is not None:
+            given["cursor"] = cursor
+        if filter is not None:
+            given["filter"] = filter
+        if limit is not None:
+            given["limit"] = limit
+        if session_id is not None:
+            given["session_id"] = session_id
+        if since is not None:
+            given["since"] = since
+        if speed is not None:
+            given["speed"] = speed
+        if until is not None:
+            given["until"] = until
+        return self._call("activity.replay", given)
+
+
 class Sessions:
     """Operations on sessions."""
 
@@ -2902,6 +3252,7 @@ class Operations:
     memory: Memory
     messages: Messages
     threads: Threads
+    activities: Activities
     sessions: Sessions
     channels: Channels
     events: Events
@@ -2915,6 +3266,7 @@ class Operations:
         self.memory = Memory(native, call)
         self.messages = Messages(native, call)
         self.threads = Threads(native, call)
+        self.activities = Activities(native, call)
         self.sessions = Sessions(native, call)
         self.channels = Channels(native, call)
         self.events = Events(native, call)
@@ -2973,6 +3325,7 @@ ACTORS: dict[str, str] = {
     "message.ask": "sender_id",
     "message.react": "agent_id",
     "message.unreact": "agent_id",
+    "activity.record": "agent_id",
     "session.join": "agent_id",
     "session.leave": "agent_id",
     "session.record_decision": "agent_id",

@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar, Union
 from . import _native
 from ._errors import UnavailableError
 from ._records import Event, Position
-from .types import Gap
+from .types import Activity, Gap
 
-Item = Union[Event, Gap, Position]
+Item = Union[Event, Activity, Gap, Position]
 T = TypeVar("T")
 C = TypeVar("C", bound="Cursor[Any]")
 
@@ -47,8 +47,8 @@ def filter_of(
 
 
 def item_of(raw: Any) -> Item:
-    """An item as the native part gives it: an event, a pair for a gap, a number for a position."""
-    if isinstance(raw, Event):
+    """An item as the native part gives it: a record, a pair for a gap, a number for a position."""
+    if isinstance(raw, (Event, Activity)):
         return raw
     if isinstance(raw, tuple):
         first, last = raw

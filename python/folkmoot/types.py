@@ -10,9 +10,15 @@ from ._records import Event, Record
 __all__ = [
     "Event",
     "AccessSet",
+    "Activity",
+    "ActivityBucket",
+    "ActivityPage",
+    "ActivityStats",
     "Agent",
+    "AgentActivity",
     "AgentPage",
     "AgentStats",
+    "AgentStatus",
     "AgentView",
     "AnswerTimes",
     "Asked",
@@ -28,11 +34,13 @@ __all__ = [
     "Connected",
     "Consumer",
     "Decision",
+    "DepartmentActivity",
     "Difference",
     "Digest",
     "Disconnected",
     "Entry",
     "EventPage",
+    "Exported",
     "Filter",
     "Gap",
     "HistoryPage",
@@ -58,6 +66,7 @@ __all__ = [
     "Move",
     "Participant",
     "Performance",
+    "Played",
     "PostRule",
     "Presence",
     "PresenceList",
@@ -66,6 +75,7 @@ __all__ = [
     "Reaction",
     "Rebalanced",
     "Renewed",
+    "ReplayPage",
     "Session",
     "SessionChange",
     "SessionCounts",
@@ -76,13 +86,16 @@ __all__ = [
     "SharedState",
     "StatsOf",
     "StatusOf",
+    "StatusSummary",
     "Stay",
     "Step",
     "Task",
+    "TaskGlance",
     "TaskHistory",
     "TaskPage",
     "Tasks",
     "ThreadPage",
+    "TypeActivity",
     "TypeStats",
     "UpdateRecorded",
     "Updated",
@@ -103,6 +116,114 @@ class AccessSet(Record):
 
     write: list[str] | None
     """Who may write."""
+
+
+class Activity(Record):
+    """One entry of the feed: recorded by someone, or shown for an event of the engine's own."""
+
+    __slots__ = ()
+
+    activity_id: str
+    """Its id; that of the event for what the engine did."""
+
+    seq: int
+    """The `seq` of the event that began it: its place in the order of the hub."""
+
+    activity_type: str
+    """One of [`STANDARD_TYPES`], or another word."""
+
+    metadata: Any
+    """A JSON object: the user's own, or what the event was about."""
+
+    related_agents: list[str]
+    """Other agents that it concerns."""
+
+    timestamp: str
+    """When it began."""
+
+    open: bool
+    """Whether it goes on. What the engine did never does."""
+
+    result: Any
+    """What came out; any JSON."""
+
+    agent_id: str | None
+    """Who did it; null when the process itself did."""
+
+    completed_at: str | None
+    """When it was completed."""
+
+    department: str | None
+    """The department it was done for: as recorded, else the agent's own."""
+
+    duration_seconds: float | None
+    """Seconds that it took; null while it is open, and for what has no duration."""
+
+    event_kind: str | None
+    """The kind of the event that it shows; null for what was recorded."""
+
+    outcome: Literal["ok", "failed", "cancelled"] | None
+    """`ok`, `failed` or `cancelled`; null while it is open, and where nothing is known."""
+
+    session_id: str | None
+    """The session it was done in, here or outside the hub."""
+
+    task_id: str | None
+    """The task it is about, here or outside the hub."""
+
+
+class ActivityBucket(Record):
+    """Activities that began in a span of time."""
+
+    __slots__ = ()
+
+    start: str
+    """When the span begins."""
+
+    count: int
+    """How many activities began in it."""
+
+
+class ActivityPage(Record):
+    """A page of the feed."""
+
+    __slots__ = ()
+
+    activities: list[Activity]
+    """The activities, newest first."""
+
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
+
+class ActivityStats(Record):
+    """Answer of `activity.stats`."""
+
+    __slots__ = ()
+
+    total: int
+    """How many activities there are."""
+
+    open: int
+    """How many of them go on."""
+
+    by_type: list[TypeActivity]
+    """By type, the most frequent first; at most 1,000 types."""
+
+    by_agent: list[AgentActivity]
+    """By agent, the busiest first; at most 1,000 agents. What nobody in particular did is left out."""
+
+    by_department: list[DepartmentActivity]
+    """By department, the busiest first; at most 1,000. What was done for none is left out."""
+
+    bucket_seconds: float
+    """Seconds of a bucket."""
+
+    buckets: list[ActivityBucket]
+    """By time of beginning, oldest first; spans in which nothing began are left out."""
 
 
 class Agent(Record):
@@ -141,6 +262,27 @@ class Agent(Record):
     """What it is best at."""
 
 
+class AgentActivity(Record):
+    """What one agent did."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    count: int
+    """How many activities it began."""
+
+    open: int
+    """How many of them go on."""
+
+    busy_seconds: float
+    """Seconds that those with a duration took together."""
+
+    last_active: str
+    """When it began the last one."""
+
+
 class AgentPage(Record):
     """A page of agents."""
 
@@ -175,6 +317,39 @@ class AgentStats(Record):
 
     last_active: str | None
     """When it sent the last one."""
+
+
+class AgentStatus(Record):
+    """One agent in a summary."""
+
+    __slots__ = ()
+
+    agent_id: str
+    """The agent."""
+
+    name: str
+    """Its display name."""
+
+    status: Literal["active", "idle", "error", "offline"]
+    """Its status."""
+
+    performance: Performance
+    """What it has done so far."""
+
+    sessions: int
+    """In how many sessions it takes part."""
+
+    current_activity: str | None
+    """The newest activity that it has open, by its type; else the tool that it used last."""
+
+    current_task: TaskGlance | None
+    """The task it holds."""
+
+    last_activity: str | None
+    """When it last did something."""
+
+    location: Location | None
+    """Where it runs."""
 
 
 class AgentView(Record):
@@ -453,6 +628,21 @@ class Decision(Record):
     """Why."""
 
 
+class DepartmentActivity(Record):
+    """What was done for one department."""
+
+    __slots__ = ()
+
+    department: str
+    """The department."""
+
+    count: int
+    """How many activities."""
+
+    open: int
+    """How many of them go on."""
+
+
 class Difference(Record):
     """What changed between two versions."""
 
@@ -589,6 +779,24 @@ class EventPage(Record):
 
     gap: Gap | None
     """The first and last `seq` that retention took, when it took some after `after`."""
+
+
+class Exported(Record):
+    """A part of an export. The contents of all parts, put together, are the whole file."""
+
+    __slots__ = ()
+
+    content_type: str
+    """The media type of the whole."""
+
+    content: str
+    """The text of this part."""
+
+    count: int
+    """How many activities are in it."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next part; null at the end."""
 
 
 class Filter(Record):
@@ -1098,6 +1306,18 @@ class Performance(Record):
     """Done of all that ended, 0 to 1; null before the first."""
 
 
+class Played(Record):
+    """An event with its turn."""
+
+    __slots__ = ()
+
+    after_seconds: float
+    """Seconds from the first event of the replay, at the speed that was asked for."""
+
+    event: Event
+    """The event."""
+
+
 class PostRule(Record):
     """Who may post what where. A message that a rule fits must be allowed by it."""
 
@@ -1165,6 +1385,9 @@ class Presence(Record):
 
     status_detail: str | None
     """What it said about its status."""
+
+    uncertain_since: str | None
+    """Only in a view of the past: what moved it after this time is no longer kept, so the rest may be older than the view."""
 
 
 class PresenceList(Record):
@@ -1246,6 +1469,21 @@ class Renewed(Record):
 
     lease_seconds: float
     """Seconds that the lease lasts from now on."""
+
+
+class ReplayPage(Record):
+    """A page of a replay."""
+
+    __slots__ = ()
+
+    events: list[Played]
+    """The events in their order, each with its turn."""
+
+    gap: Gap | None
+    """The first and last `seq` that retention took, when the span may have held some of them; on the first page only."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
 
 
 class Session(Record):
@@ -1572,6 +1810,18 @@ class StatusOf(Record):
     """The time of the hub's clock."""
 
 
+class StatusSummary(Record):
+    """The summary of everyone: what `agent.status` carries and `activity.status` answers."""
+
+    __slots__ = ()
+
+    agents: list[AgentStatus]
+    """Everyone, in the order of their ids; at most 1,000."""
+
+    timestamp: str
+    """When this was so."""
+
+
 class Stay(Record):
     """A task that could not be moved."""
 
@@ -1728,6 +1978,33 @@ class Task(Record):
     """The session it belongs to."""
 
 
+class TaskGlance(Record):
+    """A task in a few words, for summaries."""
+
+    __slots__ = ()
+
+    task_id: str
+    """Its id."""
+
+    title: str
+    """What it is."""
+
+    progress: float
+    """0 to 100."""
+
+    subtasks: int
+    """How many parts it has, and how many of them are completed."""
+
+    subtasks_completed: int
+    """How many of its parts are completed."""
+
+    estimated_completion: str | None
+    """When it may be done."""
+
+    phase: str | None
+    """What is being done."""
+
+
 class TaskHistory(Record):
     """Who held a task when, and what it logged."""
 
@@ -1794,6 +2071,30 @@ class ThreadPage(Record):
     """Give this as `cursor` for older messages; null at the start of the thread."""
 
 
+class TypeActivity(Record):
+    """One type of activities."""
+
+    __slots__ = ()
+
+    activity_type: str
+    """The type."""
+
+    count: int
+    """How many there are."""
+
+    open: int
+    """How many of them go on."""
+
+    timed: int
+    """How many of them have a duration."""
+
+    mean_seconds: float | None
+    """Mean seconds that they took; null when none has a duration."""
+
+    p95_seconds: float | None
+    """95 of 100 took at most this many seconds."""
+
+
 class TypeStats(Record):
     """One type of messages."""
 
@@ -1850,6 +2151,42 @@ AccessSet._shape = {
     "read": None,
     "write": None,
 }
+Activity._shape = {
+    "activity_id": None,
+    "seq": None,
+    "activity_type": None,
+    "metadata": None,
+    "related_agents": None,
+    "timestamp": None,
+    "open": None,
+    "result": None,
+    "agent_id": None,
+    "completed_at": None,
+    "department": None,
+    "duration_seconds": None,
+    "event_kind": None,
+    "outcome": None,
+    "session_id": None,
+    "task_id": None,
+}
+ActivityBucket._shape = {
+    "start": None,
+    "count": None,
+}
+ActivityPage._shape = {
+    "activities": [Activity],
+    "left_out": None,
+    "next_cursor": None,
+}
+ActivityStats._shape = {
+    "total": None,
+    "open": None,
+    "by_type": [TypeActivity],
+    "by_agent": [AgentActivity],
+    "by_department": [DepartmentActivity],
+    "bucket_seconds": None,
+    "buckets": [ActivityBucket],
+}
 Agent._shape = {
     "agent_id": None,
     "name": None,
@@ -1862,6 +2199,13 @@ Agent._shape = {
     "role": None,
     "specialization": None,
 }
+AgentActivity._shape = {
+    "agent_id": None,
+    "count": None,
+    "open": None,
+    "busy_seconds": None,
+    "last_active": None,
+}
 AgentPage._shape = {
     "agents": [AgentView],
     "left_out": None,
@@ -1873,6 +2217,17 @@ AgentStats._shape = {
     "received": None,
     "first_active": None,
     "last_active": None,
+}
+AgentStatus._shape = {
+    "agent_id": None,
+    "name": None,
+    "status": None,
+    "performance": Performance,
+    "sessions": None,
+    "current_activity": None,
+    "current_task": TaskGlance,
+    "last_activity": None,
+    "location": Location,
 }
 AgentView._shape = {
     "agent": Agent,
@@ -1966,6 +2321,11 @@ Decision._shape = {
     "proposal_id": None,
     "rationale": None,
 }
+DepartmentActivity._shape = {
+    "department": None,
+    "count": None,
+    "open": None,
+}
 Difference._shape = {
     "key": None,
     "from": Entry,
@@ -2011,6 +2371,12 @@ EventPage._shape = {
     "position": None,
     "at_end": None,
     "gap": Gap,
+}
+Exported._shape = {
+    "content_type": None,
+    "content": None,
+    "count": None,
+    "next_cursor": None,
 }
 Filter._shape = {
     "agents": None,
@@ -2181,6 +2547,10 @@ Performance._shape = {
     "mean_task_seconds": None,
     "success_rate": None,
 }
+Played._shape = {
+    "after_seconds": None,
+    "event": Event,
+}
 PostRule._shape = {
     "who": None,
     "channel": None,
@@ -2203,6 +2573,7 @@ Presence._shape = {
     "location": Location,
     "session_id": None,
     "status_detail": None,
+    "uncertain_since": None,
 }
 PresenceList._shape = {
     "agents": [Presence],
@@ -2230,6 +2601,11 @@ Rebalanced._shape = {
 Renewed._shape = {
     "task_id": None,
     "lease_seconds": None,
+}
+ReplayPage._shape = {
+    "events": [Played],
+    "gap": Gap,
+    "next_cursor": None,
 }
 Session._shape = {
     "session_id": None,
@@ -2339,6 +2715,10 @@ StatusOf._shape = {
     "coalesced": None,
     "time": None,
 }
+StatusSummary._shape = {
+    "agents": [AgentStatus],
+    "timestamp": None,
+}
 Stay._shape = {
     "task_id": None,
     "agent_id": None,
@@ -2391,6 +2771,15 @@ Task._shape = {
     "root_id": None,
     "session_id": None,
 }
+TaskGlance._shape = {
+    "task_id": None,
+    "title": None,
+    "progress": None,
+    "subtasks": None,
+    "subtasks_completed": None,
+    "estimated_completion": None,
+    "phase": None,
+}
 TaskHistory._shape = {
     "task_id": None,
     "steps": [Step],
@@ -2412,6 +2801,14 @@ ThreadPage._shape = {
     "message_count": None,
     "left_out": None,
     "next_cursor": None,
+}
+TypeActivity._shape = {
+    "activity_type": None,
+    "count": None,
+    "open": None,
+    "timed": None,
+    "mean_seconds": None,
+    "p95_seconds": None,
 }
 TypeStats._shape = {
     "message_type": None,
@@ -2488,6 +2885,13 @@ ANSWERS: dict[str, Any] = {
     "message.stats": StatsOf,
     "thread.get": ThreadPage,
     "thread.summarize": Digest,
+    "activity.record": Activity,
+    "activity.complete": Activity,
+    "activity.feed": ActivityPage,
+    "activity.status": StatusSummary,
+    "activity.stats": ActivityStats,
+    "activity.export": Exported,
+    "activity.replay": ReplayPage,
     "session.start": Session,
     "session.get": SessionView,
     "session.list": SessionPage,
@@ -2515,6 +2919,8 @@ ANSWERS: dict[str, Any] = {
 }
 
 DATA: dict[str, Any] = {
+    "activity.completed": Activity,
+    "activity.recorded": Activity,
     "agent.joined": AgentView,
     "agent.left": AgentView,
     "agent.status_changed": AgentView,

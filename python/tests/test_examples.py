@@ -57,3 +57,9 @@ def test_an_example_shows_what_it_promises(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
 def test_a_guide_runs_from_top_to_bottom(guide: Path, tmp_path: Path) -> None:
     run("-c", "\n".join(BLOCK.findall(guide.read_text("utf-8"))), folder=tmp_path)
+
+
+def test_every_guide_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    guides = (ROOT / "docs" / "guides").glob("*.md")
+    assert [guide.name for guide in guides if f"(guides/{guide.name})" not in index] == []

@@ -20,6 +20,8 @@ const BY_HAND: &str = "Event";
 
 /// What the data of events is, by kind, or by noun where all kinds of it agree. Other data is a record without a class.
 const DATA: &[(&str, &str)] = &[
+    ("activity.completed", "Activity"),
+    ("activity.recorded", "Activity"),
     ("agent.joined", "AgentView"),
     ("agent.left", "AgentView"),
     ("agent.status_changed", "AgentView"),

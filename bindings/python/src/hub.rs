@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use folkmoot_engine::Json;
+use folkmoot_engine::activity::{ActivityFilter, Replay};
 use folkmoot_engine::hub::Check;
 use folkmoot_engine::input::read_input;
 use folkmoot_engine::past::At;
@@ -14,6 +15,7 @@ use crate::bridge::Bridge;
 use crate::error::to_python;
 use crate::guard::{caught, outside, waiting};
 use crate::hooks::{self, Desk};
+use crate::playback::Playback;
 use crate::shape::Shape;
 use crate::subscription::{Source, Subscription};
 use crate::{from_json, hot, shape, to_json};
@@ -163,7 +165,7 @@ impl Hub {
 
     /// Follows a task with its parts and messages, from its beginning or from after a `seq`.
     #[pyo3(signature = (task_id, after=None))]
-    fn follow(
+    fn follow_task(
         &self,
         py: Python<'_>,
         task_id: &str,
@@ -177,7 +179,8 @@ impl Hub {
     /// The hub as it was at a `seq` or a time.
     fn at(&self, py: Python<'_>, point: &Bound<'_, PyAny>) -> PyResult<Hub> {
         let point = to_json::value(point).map_err(|error| to_python(py, &error.within("at")))?;
-        let hub = outside(py, || self.hub.at(At::read(&serde_json::from_slice(&point).unwrap_or_default())?))?;
+        let hub =
+            outside(py, || self.hub.at(At::read(&serde_json::from_slice(&point).unwrap_or_default())?))?;
         Ok(Hub { hub, by: self.by.clone() })
     }
 
@@ -185,6 +188,33 @@ impl Hub {
     #[getter]
     fn past(&self) -> Option<(u64, String)> {
         self.hub.past().map(|(seq, time)| (seq, time.to_string()))
+    }
+
+    /// Follows the feed from now on, or from after a `seq`.
+    #[pyo3(signature = (filter, after=None))]
+    fn follow_feed(
+        &self,
+        py: Python<'_>,
+        filter: &Bound<'_, PyAny>,
+        after: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Subscription> {
+        let filter = to_json::input(filter)?;
+        let after = read_after(after).map_err(|error| to_python(py, &error))?;
+        let live = outside(py, || {
+            let filter: ActivityFilter = read_input(&filter)?;
+            self.hub.follow_activity_as(&self.by, filter, after)
+        })?;
+        Ok(Subscription::new(Source::Activities(Box::new(live)), self.hub.clone()))
+    }
+
+    /// Plays back a span or a session.
+    fn replay(&self, py: Python<'_>, input: &Bound<'_, PyAny>) -> PyResult<Playback> {
+        let input = to_json::input(input)?;
+        let playback = outside(py, || {
+            let replay: Replay = read_input(&input)?;
+            self.hub.replay_as(&self.by, replay)
+        })?;
+        Ok(Playback::new(playback, self.hub.clone()))
     }
 
     /// Has this process beat for an agent.

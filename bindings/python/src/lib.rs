@@ -15,6 +15,7 @@ mod hooks;
 mod hot;
 mod hub;
 mod log;
+mod playback;
 mod shape;
 mod subscription;
 mod to_json;
@@ -26,6 +27,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<hub::Hub>()?;
     module.add_class::<subscription::Subscription>()?;
+    module.add_class::<playback::Playback>()?;
     module.add_class::<bridge::Bridge>()?;
     module.add_class::<hooks::Desk>()?;
     module.add_class::<hooks::Asked>()?;

@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use folkmoot_engine::activity::{Activity, Follow, FollowItem};
 use folkmoot_engine::tasks::{Execution, ExecutionUpdate};
-use folkmoot_engine::{Error, Item, Result};
+use folkmoot_engine::{Error, Event, Item, Result};
 use folkmoot_sys::sync::{Mutex, MutexGuard};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
+use serde::Serialize;
 
 use crate::bridge::Bridge;
 use crate::error::to_python;
+use crate::from_json;
 use crate::guard::{outside, waiting};
-use crate::{from_json, shape};
+use crate::shape::{self, Shape};
 
 /// How long a thread waits at most before it looks whether it should go on.
 const SLICE: Duration = Duration::from_millis(50);
@@ -22,13 +25,17 @@ const FOR_EVER: Duration = Duration::from_secs(1 << 40);
 /// What is read from.
 pub enum Source {
     Events(folkmoot_engine::Subscription),
+    Activities(Box<Follow>),
     Execution(Box<Execution>),
 }
 
 /// What was read.
 enum Given {
-    Item(Item),
+    Event(Arc<Event>),
+    Activity(Box<Activity>),
     Update(Box<ExecutionUpdate>),
+    Gap(u64, u64),
+    Position(u64),
 }
 
 impl Source {
@@ -38,7 +45,8 @@ impl Source {
         check: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Option<Given>> {
         Ok(match self {
-            Source::Events(live) => live.next_until(timeout, check)?.map(Given::Item),
+            Source::Events(live) => live.next_until(timeout, check)?.map(Given::from),
+            Source::Activities(live) => live.next_until(timeout, check)?.map(Given::from),
             Source::Execution(live) => {
                 live.next_until(timeout, check)?.map(|update| Given::Update(update.into()))
             }
@@ -47,7 +55,8 @@ impl Source {
 
     fn try_next(&mut self) -> Result<Option<Given>> {
         Ok(match self {
-            Source::Events(live) => live.try_next()?.map(Given::Item),
+            Source::Events(live) => live.try_next()?.map(Given::from),
+            Source::Activities(live) => live.try_next()?.map(Given::from),
             Source::Execution(live) => live.try_next()?.map(|update| Given::Update(update.into())),
         })
     }
@@ -55,6 +64,7 @@ impl Source {
     fn position(&self) -> u64 {
         match self {
             Source::Events(live) => live.position(),
+            Source::Activities(live) => live.position(),
             Source::Execution(live) => live.position(),
         }
     }
@@ -67,7 +77,28 @@ impl Source {
     fn on_ready(&self, notify: impl Fn() + Send + Sync + 'static) {
         match self {
             Source::Events(live) => live.on_ready(notify),
+            Source::Activities(live) => live.on_ready(notify),
             Source::Execution(live) => live.on_ready(notify),
+        }
+    }
+}
+
+impl From<Item> for Given {
+    fn from(item: Item) -> Given {
+        match item {
+            Item::Event(event) => Given::Event(event),
+            Item::Gap { from, to } => Given::Gap(from, to),
+            Item::Position { seq } => Given::Position(seq),
+        }
+    }
+}
+
+impl From<FollowItem> for Given {
+    fn from(item: FollowItem) -> Given {
+        match item {
+            FollowItem::Activity(activity) => Given::Activity(activity),
+            FollowItem::Gap { from, to } => Given::Gap(from, to),
+            FollowItem::Position { seq } => Given::Position(seq),
         }
     }
 }
@@ -231,18 +262,26 @@ impl Drop for Subscription {
     }
 }
 
+/// An item of events as Python gets it.
+pub fn shown_event(py: Python<'_>, item: Item) -> PyResult<Bound<'_, PyAny>> {
+    shown(py, &Given::from(item))
+}
+
 fn shown<'py>(py: Python<'py>, given: &Given) -> PyResult<Bound<'py, PyAny>> {
     match given {
-        Given::Item(Item::Event(event)) => {
+        Given::Event(event) => {
             let wire: Arc<str> = event.wire();
             from_json::read(py, wire.as_bytes(), shape::of_event(py)?)
         }
-        Given::Item(Item::Gap { from, to }) => (*from, *to).into_bound_py_any(py),
-        Given::Item(Item::Position { seq }) => (*seq).into_bound_py_any(py),
-        Given::Update(update) => {
-            let text = serde_json::to_vec(update)
-                .map_err(|error| to_python(py, &Error::internal(error.to_string())))?;
-            from_json::read(py, &text, shape::of_update(py)?)
-        }
+        Given::Activity(activity) => record(py, activity, shape::of_answer(py, "activity.record")?),
+        Given::Update(update) => record(py, update, shape::of_update(py)?),
+        Given::Gap(from, to) => (*from, *to).into_bound_py_any(py),
+        Given::Position(seq) => (*seq).into_bound_py_any(py),
     }
+}
+
+fn record<'py>(py: Python<'py>, value: &impl Serialize, shape: &Shape) -> PyResult<Bound<'py, PyAny>> {
+    let text =
+        serde_json::to_vec(value).map_err(|error| to_python(py, &Error::internal(error.to_string())))?;
+    from_json::read(py, &text, shape)
 }

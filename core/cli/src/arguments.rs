@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use folkmoot::activity::ActivityFilter;
+use folkmoot::activity::replay::Speed;
+use folkmoot::clock::Time;
 use folkmoot::{Error, Filter};
 
 use crate::demo::arguments::{DemoArgs, RoleArgs};
@@ -35,8 +38,10 @@ pub enum Command {
     Watch(WatchArgs),
     /// Count the agents, tasks, messages, keys and events of a hub
     Stats(StatsArgs),
-    /// Write the events of a hub as JSON Lines or CSV
+    /// Write the events or the activities of a hub as JSON Lines, JSON or CSV
     Export(ExportArgs),
+    /// Play back what happened, at its own pace or another
+    Replay(ReplayArgs),
     /// Check that a file is sound: the chain of its log, and that the tables are what the log says
     Check(CheckArgs),
     /// Copy a hub into a new file while it is in use
@@ -54,6 +59,7 @@ impl Command {
             Command::Watch(args) => args.json,
             Command::Stats(args) => args.json,
             Command::Export(args) => args.json,
+            Command::Replay(args) => args.json,
             Command::Check(args) => args.json,
             Command::Backup(args) => args.json,
             Command::DemoRole(_) => false,
@@ -164,13 +170,91 @@ pub struct StatsArgs {
     pub config: ConfigArgs,
 }
 
-/// How events are written.
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// The events of the log
+    Events,
+    /// The entries of the activity feed
+    Activities,
+}
+
+/// How it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// One JSON object a line
     Jsonl,
+    /// One JSON array
+    Json,
     /// Comma-separated values with a header
     Csv,
+}
+
+/// Which activities, beside those of --agent, --session and --task.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Which activities")]
+pub struct ActivityArgs {
+    /// One type: task_completed, memory_write
+    #[arg(long = "type", value_name = "TYPE")]
+    pub activity_type: Option<String>,
+    /// One department
+    #[arg(long, value_name = "NAME")]
+    pub department: Option<String>,
+    /// An agent that they concern beside the one who did them
+    #[arg(long, value_name = "ID")]
+    pub related: Option<String>,
+    /// Begun at this time or later: 2026-01-14T14:50:30Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub since: Option<Time>,
+    /// Begun before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<Time>,
+    /// Only those that go on (true) or do not (false)
+    #[arg(long, value_name = "BOOL")]
+    pub open: Option<bool>,
+    /// Words in the type or the metadata
+    #[arg(long, value_name = "WORDS")]
+    pub query: Option<String>,
+}
+
+impl ActivityArgs {
+    /// The flag that was given and only goes with activities.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--type", self.activity_type.is_some()),
+            ("--department", self.department.is_some()),
+            ("--related", self.related.is_some()),
+            ("--since", self.since.is_some()),
+            ("--until", self.until.is_some()),
+            ("--open", self.open.is_some()),
+            ("--query", self.query.is_some()),
+        ];
+        flags.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    /// The filter, with what the flags for events say.
+    pub fn filter(&self, events: &FilterArgs) -> ActivityFilter {
+        ActivityFilter {
+            agent_id: events.agent.first().cloned(),
+            department: self.department.clone(),
+            activity_type: self.activity_type.clone(),
+            session_id: events.session.clone(),
+            task_id: events.task.clone(),
+            related_agent: self.related.clone(),
+            since: self.since,
+            until: self.until,
+            open: self.open,
+            query: self.query.clone(),
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Time, String> {
+    Time::parse(text).ok_or_else(|| "a time must read like 2026-01-14T14:50:30Z".to_owned())
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    text.parse().map_err(|error: Error| error.message().to_owned())
 }
 
 /// `folkmoot export`
@@ -178,19 +262,47 @@ pub enum Format {
 pub struct ExportArgs {
     /// The hub's file
     pub path: PathBuf,
-    /// How events are written
+    /// What is written
+    #[arg(long, value_enum, default_value = "events")]
+    pub what: What,
+    /// How it is written
     #[arg(long, value_enum, default_value = "jsonl")]
     pub format: Format,
     /// Only events after this seq
-    #[arg(long, value_name = "SEQ", default_value_t = 0)]
-    pub after: u64,
+    #[arg(long, value_name = "SEQ")]
+    pub after: Option<u64>,
     #[command(flatten)]
     pub filter: FilterArgs,
+    #[command(flatten)]
+    pub activities: ActivityArgs,
     /// Write to a new file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print how much was written as JSON (with --output)
     #[arg(long, requires = "output")]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// `folkmoot replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The hub's file
+    pub path: PathBuf,
+    /// How many times as fast as it happened, from 0.001; max for no waiting
+    #[arg(long, value_name = "N", value_parser = speed, default_value = "1")]
+    pub speed: Speed,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Only what happened at this time or later: 2026-01-14T14:50:30Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub since: Option<Time>,
+    /// Only what happened before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<Time>,
+    /// Print each event as one line of JSON
+    #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     pub config: ConfigArgs,

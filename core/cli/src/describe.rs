@@ -68,6 +68,7 @@ pub fn colour(kind: &str) -> AnsiColor {
         _ => match kind.split('.').next().unwrap_or_default() {
             "agent" => AnsiColor::Green,
             "presence" => AnsiColor::BrightBlack,
+            "activity" => AnsiColor::BrightBlue,
             "task" => AnsiColor::Blue,
             "message" | "thread" => AnsiColor::Magenta,
             "memory" => AnsiColor::Cyan,
@@ -83,6 +84,7 @@ pub fn words(event: &Event) -> String {
         ("agent", "status") => everyone(&data),
         ("agent", verb) => agent(verb, &data),
         ("presence", _) => presence(&data),
+        ("activity", "recorded" | "completed") => activity(&data),
         ("task", verb) => task(verb, &data),
         ("message", verb) => message(verb, &data),
         ("memory", verb) => memory(verb, event, &data),
@@ -148,6 +150,19 @@ fn agent(verb: &str, data: &Value) -> String {
         parts.push(format!("can {}", able.keys().cloned().collect::<Vec<_>>().join(", ")));
     }
     parts.join(" ")
+}
+
+fn activity(data: &Value) -> String {
+    let mut text_of = text(data, "activity_type").unwrap_or("?").replace('_', " ");
+    if let Some(outcome) = text(data, "outcome") {
+        let seconds = data.get("duration_seconds").and_then(Value::as_f64).unwrap_or(0.0);
+        text_of = format!("{text_of} {outcome} after {seconds:.1} s");
+    }
+    let about = ["result", "metadata"].into_iter().find_map(|field| {
+        let words = data.get(field).map(flat).unwrap_or_default();
+        (!words.is_empty() && words != "{}").then_some(words)
+    });
+    about.map_or(text_of.clone(), |about| format!("{text_of}: {about}"))
 }
 
 fn presence(data: &Value) -> String {

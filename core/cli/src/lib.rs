@@ -20,6 +20,7 @@ mod failure;
 mod hub;
 mod interrupt;
 mod output;
+mod replay;
 mod stats;
 mod watch;
 
@@ -58,6 +59,7 @@ fn run(command: &Command, relaunch: &[OsString]) -> Result<(), Failure> {
         Command::Watch(args) => watch::run(args),
         Command::Stats(args) => stats::run(args),
         Command::Export(args) => export::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
         Command::Backup(args) => backup::run(args),
         Command::DemoRole(args) => demo::play(args),

@@ -28,7 +28,7 @@ pub fn run(args: &WatchArgs) -> Result<(), Failure> {
     };
     interrupt::listen();
     let after = if args.since_start { Some(0) } else { args.after };
-    let mut shown = Shown { describer: Describer::new(Paint::stdout(), width()), json: args.json };
+    let mut shown = Shown::new(args.json);
     greet(&hub, &filter, args);
     let mut subscription = hub.subscribe(filter, after)?;
     let mut left = args.limit.unwrap_or(u64::MAX);
@@ -65,12 +65,18 @@ fn width() -> Option<usize> {
     ratatui::crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns).max(40))
 }
 
-struct Shown {
+/// Events on standard output: lines for people, or JSON.
+pub struct Shown {
     describer: Describer,
     json: bool,
 }
 
 impl Shown {
+    /// Lines as the terminal wants them, or JSON.
+    pub fn new(json: bool) -> Shown {
+        Shown { describer: Describer::new(Paint::stdout(), width()), json }
+    }
+
     /// One line, written out at once: whoever reads along must not wait for the next event.
     fn line(&self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
@@ -78,7 +84,8 @@ impl Shown {
         Ok(out.flush()?)
     }
 
-    fn event(&mut self, event: &Event) -> Result<(), Failure> {
+    /// An event, after the day when it is the first one of it.
+    pub fn event(&mut self, event: &Event) -> Result<(), Failure> {
         if self.json {
             return self.line(&event.wire());
         }
@@ -89,7 +96,8 @@ impl Shown {
         self.line(&text)
     }
 
-    fn gap(&self, from: u64, to: u64) -> Result<(), Failure> {
+    /// What is missing.
+    pub fn gap(&self, from: u64, to: u64) -> Result<(), Failure> {
         if self.json {
             return self.line(&json!({ "gap": { "from": from, "to": to } }).to_string());
         }

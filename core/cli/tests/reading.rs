@@ -142,7 +142,7 @@ fn stats_counts_what_is_there() {
     assert_eq!(stats["stats"]["events"]["event.published"], 1);
     let then = json_of(&["stats", text(&path), "--json", "--at", "2"]);
     assert_eq!((&then["stats"]["memory_keys"], &then["status"]["seq"]), (&json!(0), &json!(2)));
-    let error = fails(&["stats", text(&path), "--at", "yesterday"]);
+    let (_, error) = fails(&["stats", text(&path), "--at", "yesterday"]);
     assert!(error.contains("at: must be a seq (a whole number from 0) or a time"), "{error}");
     let words = succeeds(&["stats", text(&path)]);
     assert!(words.contains("memory keys     2\n"), "{words}");

@@ -4,7 +4,7 @@
 //! hub, row by row. What an event says is not repeated in the rows of tasks and keys: a row that names its event stands
 //! for it. A row whose last change retention has taken cannot be compared and is counted. Outside the fold, by name:
 //! counters of leases, holders, inboxes with their read marks, connected clients and rates of sessions, consumers,
-//! idempotency keys, search indexes, versions that retention has set aside.
+//! idempotency keys, search indexes, the feed, versions that retention has set aside.
 
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -53,6 +53,12 @@ const TABLES: &[Table] = &[
     Table { name: "channel", key: "session_id || char(9) || channel", seq: "seq", columns: "body" },
     Table { name: "decision", key: "session_id || char(9) || seq", seq: "seq", columns: "decision_id, body" },
     Table { name: "session_state", key: "session_id", seq: "seq", columns: "version, body" },
+    Table {
+        name: "activity",
+        key: "activity_id",
+        seq: "changed",
+        columns: "seq, agent_id, open, took_ms, body",
+    },
     Table {
         name: "task",
         key: "task_id",

@@ -67,6 +67,12 @@ pub struct HubConfig {
     pub retain_past: bool,
     /// Versions kept of each memory key.
     pub retain_versions: u64,
+    /// How many activities the feed keeps at most.
+    pub retain_activities: u64,
+    /// Days that the feed keeps an activity.
+    pub retain_activity_days: f64,
+    /// How many of the newest activities stay however old they are.
+    pub retain_activities_least: u64,
     /// Hours that an idempotency key is remembered.
     pub idempotency_hours: f64,
 
@@ -120,6 +126,9 @@ impl Default for HubConfig {
             retain_pulse_minutes: 10.0,
             retain_past: true,
             retain_versions: 100,
+            retain_activities: 1_000_000,
+            retain_activity_days: 30.0,
+            retain_activities_least: 1_000,
             idempotency_hours: 24.0,
             max_value_bytes: 1 << 20,
             max_message_bytes: 256 << 10,
@@ -218,6 +227,7 @@ impl HubConfig {
             ("write_timeout_seconds", self.write_timeout_seconds, 0.01),
             ("retain_days", self.retain_days, 0.0),
             ("retain_pulse_minutes", self.retain_pulse_minutes, 0.0),
+            ("retain_activity_days", self.retain_activity_days, 0.0),
             ("idempotency_hours", self.idempotency_hours, 0.0),
         ] {
             if !(value.is_finite() && value >= least && value <= 1e9) {
@@ -227,6 +237,7 @@ impl HubConfig {
         for (field, value, least) in [
             ("retain_events", self.retain_events, 1),
             ("retain_versions", self.retain_versions, 1),
+            ("retain_activities", self.retain_activities, 1),
             ("relaxed_queue", self.relaxed_queue, 1),
             ("subscription_queue", self.subscription_queue, 1),
             ("max_items", self.max_items, 1),

@@ -1,12 +1,14 @@
 //! The hub as its users hold it: open, call, subscribe, close.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use folkmoot_sys::sync::{Mutex, PerProcess};
 
+use crate::activity::{self, ActivityFilter, Follow, Format, Playback, Replay};
 use crate::clock::Time;
 use crate::config::HubConfig;
 use crate::core::Core;
@@ -265,6 +267,53 @@ impl Hub {
     /// Follows a task on someone's behalf: messages that this principal may not see are left out.
     pub fn execution_as(&self, by: &Principal, task_id: &str, after: Option<u64>) -> Result<Execution> {
         Execution::open(self.core()?, by, task_id, after)
+    }
+
+    /// Follows the feed live from now on, or from after a `seq`: first what was, then what comes, nothing twice.
+    pub fn follow_activity(&self, filter: ActivityFilter, after: Option<u64>) -> Result<Follow> {
+        self.follow_activity_as(&Principal::Process, filter, after)
+    }
+
+    /// Follows the feed on someone's behalf: what that principal may not see is left out.
+    pub fn follow_activity_as(
+        &self,
+        by: &Principal,
+        filter: ActivityFilter,
+        after: Option<u64>,
+    ) -> Result<Follow> {
+        Follow::open(self.core()?, filter, by, after)
+    }
+
+    /// Writes the feed, oldest first, in bounded memory; answers how many activities were written.
+    pub fn export_activities(
+        &self,
+        filter: ActivityFilter,
+        format: Format,
+        out: &mut dyn Write,
+    ) -> Result<u64> {
+        self.export_activities_as(&Principal::Process, filter, format, out, &mut || Ok(()))
+    }
+
+    /// Writes the feed on someone's behalf; `check` is asked between its parts, and an error of it ends the export.
+    pub fn export_activities_as(
+        &self,
+        by: &Principal,
+        filter: ActivityFilter,
+        format: Format,
+        out: &mut dyn Write,
+        check: &mut Check<'_>,
+    ) -> Result<u64> {
+        activity::export::write_all(self.core()?, by, filter, format, out, check)
+    }
+
+    /// Plays back a span or a session: an iterator that gives each event when its turn has come.
+    pub fn replay(&self, replay: Replay) -> Result<Playback> {
+        self.replay_as(&Principal::Process, replay)
+    }
+
+    /// Plays back on someone's behalf: what that principal may not see is left out.
+    pub fn replay_as(&self, by: &Principal, replay: Replay) -> Result<Playback> {
+        Playback::open(self.present("a view plays nothing back")?, by, &replay)
     }
 
     /// Has this process beat for the agent until it leaves or the hub is closed. The agent must be registered.

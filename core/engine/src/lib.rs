@@ -6,6 +6,7 @@
 //!
 //! The path of a change is the order of [`pipeline`]: command → decide → append → apply → publish.
 
+pub mod activity;
 pub mod agents;
 pub mod check;
 pub mod clock;
@@ -33,6 +34,7 @@ pub(crate) mod retention;
 pub mod seams;
 pub(crate) mod search;
 pub mod sessions;
+pub mod spreadsheet;
 pub(crate) mod steady;
 pub mod storage;
 pub mod tasks;

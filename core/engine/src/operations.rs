@@ -17,7 +17,7 @@ use crate::input::read_input;
 use crate::pipeline::command::{Change, Class, Command, Pending, Query, to_json};
 use crate::principal::Principal;
 use crate::sessions::{self, channels};
-use crate::{agents, events, memory, messages, tasks};
+use crate::{activity, agents, events, memory, messages, tasks};
 
 /// Errors that any operation may answer.
 pub const COMMON_ERRORS: &[Code] =
@@ -330,6 +330,21 @@ operations! {
     query Read "thread.get"(messages::GetThread) "messages:read" "GET /threads/{thread_id}" mcp true [NotFound]
     /// Condenses a thread or a session: a digest taken out of its messages, with the summary of a plugged-in summarizer.
     compose Read "thread.summarize"(messages::Summarize) "messages:read" "POST /threads/summarize" mcp true [NotFound]
+
+    /// Records what an agent does; it stays open until it is completed.
+    change Durable "activity.record"(activity::Record) "activities:write" "POST /collaboration/record-activity" mcp true [AlreadyExists, NotAllowed]
+    /// Completes a recorded activity with its result and outcome.
+    change Durable "activity.complete"(activity::Complete) "activities:write" "POST /collaboration/complete-activity" mcp true [NotFound, Conflict, NotAllowed]
+    /// Reads the feed, newest first: what was recorded, and what the engine did.
+    compose Read "activity.feed"(activity::Feed) "activities:read" "GET /collaboration/activity-feed" mcp true []
+    /// Says how everyone is now: the summary that listeners get every two seconds.
+    compose Read "activity.status"(activity::Status) "activities:read" "GET /collaboration/agent-status" mcp true []
+    /// Counts activities by type, agent, department and time, and says how long they take.
+    compose Read "activity.stats"(activity::Stats) "activities:read" "GET /collaboration/activity-stats" []
+    /// Writes the feed as CSV, JSON or JSON Lines, oldest first, a part at a time.
+    compose Read "activity.export"(activity::Export) "activities:read" "GET /collaboration/activity-export" []
+    /// Reads the events of a span or a session with the seconds after which each is to be played.
+    compose Read "activity.replay"(activity::Replay) "activities:read" "GET /collaboration/activity-replay" []
 
     /// Starts a session: a piece of work that agents do together, with channels and a shared state.
     change Durable "session.start"(sessions::Start) "sessions:write" "POST /sessions" mcp true [NotFound, AlreadyExists, NotAllowed]

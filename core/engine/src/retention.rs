@@ -61,6 +61,8 @@ pub(crate) fn trim(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     let keep = core.config.retain_events;
     let mut counted = counted.lock();
     let surplus = core.storage.read(|reader| counted.surplus(reader.db, keep))?;
+    crate::activity::index::follow_behind(core, surplus)?;
+    crate::activity::forget::forget(core)?;
     loop {
         let upto =
             core.storage.read(|reader| next(reader.db, reader.steady, reader.config, surplus, u64::MAX))?;
@@ -111,7 +113,9 @@ impl Change for Trim {
 /// The last event that the next step takes, none later than `most`.
 fn next(db: &Connection, steady: Time, config: &HubConfig, surplus: u64, most: u64) -> Result<Option<u64>> {
     let (base, _) = log::base(db)?;
-    let indexed: i64 = db.prepare_cached("SELECT seq FROM fts_upto")?.query_row([], |row| row.get(0))?;
+    let indexed: i64 = db
+        .prepare_cached("SELECT min(fts.seq, feed.seq) FROM fts_upto fts, feed_upto feed")?
+        .query_row([], |row| row.get(0))?;
     let most = i64::try_from(most).unwrap_or(i64::MAX).min(indexed);
     let oldest = steady.plus_seconds(-config.retain_days * 86_400.0).millis();
     // The newest event stays, whatever its age: the next one's hash follows from it. Only what is old from the front on

@@ -12,6 +12,8 @@
 #[path = "crash/listener.rs"]
 mod listener;
 mod players;
+#[path = "crash/sessions.rs"]
+mod sessions;
 #[path = "crash/verdict.rs"]
 mod verdict;
 #[path = "crash/writer.rs"]

@@ -2,6 +2,8 @@
 //! nothing has changed. A limit without a case makes a test fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[path = "limits/activity.rs"]
+mod activity;
 #[path = "limits/agents.rs"]
 mod agents;
 #[path = "limits/case.rs"]
@@ -34,10 +36,16 @@ use folkmoot_engine::HubConfig;
 
 /// The cases of each noun.
 fn all() -> Vec<Case> {
-    [agents::cases(), events::cases(), memory::cases(), messages::cases(), sessions::cases(), tasks::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let nouns = [
+        activity::cases(),
+        agents::cases(),
+        events::cases(),
+        memory::cases(),
+        messages::cases(),
+        sessions::cases(),
+        tasks::cases(),
+    ];
+    nouns.into_iter().flatten().collect()
 }
 
 #[test]

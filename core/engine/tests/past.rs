@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use folkmoot_engine::activity::{ActivityFilter, Replay};
 use folkmoot_engine::clock::{Clock, ManualClock, Time};
 use folkmoot_engine::events::filter::Filter;
 use folkmoot_engine::hooks::Hook;
@@ -79,8 +80,11 @@ fn deed() -> impl Strategy<Value = (&'static str, Value)> {
         (id(), agent()).prop_map(|(s, a)| ("session.record_decision", json!({"session_id": s, "agent_id": a, "decision": "ship"}))),
         (id(), agent()).prop_map(|(s, a)| ("channel.post", json!({"session_id": s, "channel": "general", "agent_id": a, "message_type": "text", "content": "in here"}))),
         id().prop_map(|s| ("session.end", json!({"session_id": s}))),
+        (agent(), id()).prop_map(|(a, i)| ("activity.record", json!({"agent_id": a, "activity_id": i, "activity_type": "debate", "metadata": {"about": "hello"}}))),
+        id().prop_map(|i| ("activity.complete", json!({"activity_id": i}))),
         Just(("event.publish", json!({"event_type": "built", "source_agent": "ana", "payload": {"ok": true}}))),
-        2 => Just(("tend", json!({}))),
+        Just(("tend", json!({}))),
+        Just(("tend", json!({}))),
     ]
 }
 
@@ -97,6 +101,12 @@ fn everything(hub: &Hub) -> Vec<(String, Value)> {
         ("message.search", json!({"query": "hello"})),
         ("message.stats", json!({})),
         ("session.list", json!({})),
+        ("activity.feed", json!({})),
+        ("activity.feed", json!({"query": "hello"})),
+        ("activity.feed", json!({"related_agent": "bob"})),
+        ("activity.feed", json!({"open": true})),
+        ("activity.status", json!({})),
+        ("activity.stats", json!({})),
     ];
     for id in ["a", "b", "c"] {
         asked.extend([
@@ -228,6 +238,8 @@ fn the_past_cannot_be_changed_and_says_so() {
     refused(then.run(memory::Set::new("goal", json!(2))).unwrap_err());
     refused(then.subscribe(Filter::default(), None).map(drop).unwrap_err());
     refused(then.after(Hook::after("ear", "*"), |_| Ok(())).unwrap_err());
+    refused(then.replay(Replay::default()).map(drop).unwrap_err());
+    refused(then.follow_activity(ActivityFilter::default(), None).map(drop).unwrap_err());
     refused(then.hold_agent("ana").unwrap_err());
     refused(then.backup("elsewhere.db").unwrap_err());
     refused(then.check().map(drop).unwrap_err());

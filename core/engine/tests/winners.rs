@@ -1,13 +1,16 @@
 //! S5 and S6: one winner, and no stale worker.
 //!
-//! Processes that are killed claim the same tasks and compare-and-set the same keys; what each was told, with the times
-//! between which it was told, must be a history that could have happened one after another. Workers that are stopped
-//! past their lease come back and change nothing. Clocks that jump by ten years change nothing.
+//! Processes that are killed claim the same tasks, reserve and move them, and compare-and-set the same keys and the same
+//! shared state of a session; what each was told, with the times between which it was told, must be a history that could
+//! have happened one after another. Workers that are stopped past their lease come back and change nothing. Clocks that
+//! jump by ten years change nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 #[path = "winners/linear.rs"]
 mod linear;
 mod players;
+#[path = "winners/reservations.rs"]
+mod reservations;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,6 +21,7 @@ use folkmoot_engine::{Code, Durability, Hub, HubConfig};
 use linear::{Op, judge};
 use players::{Player, say, setting};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use reservations::Given;
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -27,6 +31,8 @@ fn config() -> HubConfig {
         durability: Durability::Normal,
         presence_ttl_seconds: 0.3,
         lease_seconds: 0.3,
+        reservation_seconds: 0.2,
+        max_participants: 1_000,
         status_interval_seconds: 0.0,
         ..HubConfig::default()
     }
@@ -38,7 +44,7 @@ fn call(hub: &Hub, name: &str, input: Value) -> Result<Value, folkmoot_engine::E
 }
 
 fn register(hub: &Hub, agent: &str) {
-    call(hub, "agent.register", json!({"name": agent, "max_load": 10_000})).unwrap();
+    call(hub, "agent.register", json!({"name": agent, "max_load": 4})).unwrap();
 }
 
 #[test]
@@ -49,6 +55,7 @@ fn child() {
     register(&hub, &name);
     match part.as_str() {
         "racer" => std::thread::scope(|scope| {
+            call(&hub, "session.join", json!({"session_id": "all", "agent_id": name})).unwrap();
             for thread in 0..2 {
                 let (hub, name) = (&hub, &name);
                 scope.spawn(move || {
@@ -87,6 +94,8 @@ fn race(hub: &Hub, name: &str, mut dice: StdRng) {
                 report(&key, false, error.details()["current_version"].as_u64().unwrap(), began, name);
             }
         }
+        race_for_state(hub, name);
+        reservations::race(hub, name, &mut dice);
         let began = now();
         let task = call(hub, "task.claim", json!({"agent_id": name, "lease_seconds": 0.2})).unwrap();
         let Some(id) = task["task_id"].as_str() else { continue };
@@ -108,21 +117,40 @@ fn race(hub: &Hub, name: &str, mut dice: StdRng) {
     }
 }
 
+/// Compare-and-set on the shared state of a session.
+fn race_for_state(hub: &Hub, name: &str) {
+    let began = now();
+    let seen =
+        call(hub, "session.get_state", json!({"session_id": "all"})).unwrap()["version"].as_u64().unwrap();
+    report("state", false, seen, began, name);
+    let began = now();
+    let patch = json!({"session_id": "all", "agent_id": name, "patch": {"by": format!("{name} {began}")},
+        "expected_version": seen});
+    match call(hub, "session.patch_state", patch) {
+        Ok(state) => report("state", true, state["version"].as_u64().unwrap(), began, name),
+        Err(error) => {
+            assert_eq!(error.code(), Code::Conflict, "{error}");
+            report("state", false, error.details()["current_version"].as_u64().unwrap(), began, name);
+        }
+    }
+}
+
 #[test]
-fn one_wins_each_version_and_each_attempt_while_processes_are_killed() {
+fn one_wins_each_version_each_attempt_and_each_reservation_while_processes_are_killed() {
     let kills = setting("FOLKMOOT_TEST_KILLS", 1_000) / 20;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hub.db");
     let hub = Hub::open(&file, config()).unwrap();
     register(&hub, "parent");
+    call(&hub, "session.start", json!({"session_id": "all", "participants": ["parent"]})).unwrap();
     let mut dice = StdRng::seed_from_u64(setting("FOLKMOOT_TEST_SEED", 11));
-    let mut players: Vec<(Player, std::thread::JoinHandle<Vec<Op>>)> = Vec::new();
-    let (mut ops, mut made) = (Vec::new(), 0);
+    let mut players: Vec<(Player, std::thread::JoinHandle<Vec<String>>)> = Vec::new();
+    let (mut said, mut made) = (Vec::new(), 0);
     for life in 0..kills + 4 {
         if players.len() == 4 {
             let (mut player, reader) = players.swap_remove(dice.random_range(0..4));
             player.kill();
-            ops.extend(reader.join().unwrap());
+            said.extend(reader.join().unwrap());
         }
         let settings = [
             ("FOLKMOOT_TEST_NAME", format!("racer-{life}")),
@@ -130,8 +158,7 @@ fn one_wins_each_version_and_each_attempt_while_processes_are_killed() {
         ];
         let mut player = Player::start("racer", &file, &settings);
         let lines = player.lines();
-        players
-            .push((player, std::thread::spawn(move || lines.filter_map(|line| Op::parse(&line)).collect())));
+        players.push((player, std::thread::spawn(move || lines.collect())));
         for _ in 0..8 {
             made += 1;
             let task = json!({"task_id": format!("task-{made}"), "title": "t", "creator_id": "parent", "max_attempts": 1_000});
@@ -141,13 +168,20 @@ fn one_wins_each_version_and_each_attempt_while_processes_are_killed() {
     }
     for (mut player, reader) in players {
         player.kill();
-        ops.extend(reader.join().unwrap());
+        said.extend(reader.join().unwrap());
     }
+    let ops: Vec<Op> = said.iter().filter_map(|line| Op::parse(line)).collect();
+    let given: Vec<Given> = said.iter().filter_map(|line| Given::parse(line)).collect();
     let histories = judge(&ops).unwrap_or_else(|why| panic!("{why}"));
+    let given = reservations::judge(&hub, &given).unwrap_or_else(|why| panic!("{why}"));
     hub.check().unwrap();
     let won = ops.iter().filter(|op| op.makes).count();
     assert!(won > 50 && histories > 10, "hardly anything was won: {won} in {histories} histories");
-    println!("{kills} kills, {histories} histories of {} operations, {won} winners, 0 violations", ops.len());
+    assert!(given > 20, "hardly anything was reserved: {given}");
+    println!(
+        "{kills} kills, {histories} histories of {} operations, {won} winners, {given} reservations, 0 violations",
+        ops.len()
+    );
 }
 
 /// Claims a task, is stopped past its lease, and then tries everything that its token once allowed.

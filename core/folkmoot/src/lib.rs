@@ -40,6 +40,7 @@
 //! | working together in a session | [`sessions`]: channels, shared state, decisions, rules |
 //! | shared work | [`tasks`]: create, claim, progress, complete |
 //! | shared memory | [`memory`]: versions, compare-and-set, access |
+//! | what everyone does, on one page: the feed, its figures, export, replay | [`activity`] |
 //! | your own events, the log, durable consumers | [`events`] |
 //! | functions that the hub calls: hooks, summarizers, collectors | [`hooks`], [`Hub::before`], [`Hub::after`] |
 //! | what can go wrong | [`Error`] with its [`Code`], sentence, hint and details |
@@ -52,8 +53,8 @@ pub use folkmoot_engine::{
     Code, Durability, Error, Event, Filter, Hub, HubConfig, Item, Json, Principal, Result, Subscription,
 };
 pub use folkmoot_engine::{
-    agents, check, clock, config, error, events, hooks, hub, json, memory, messages, operations, past, principal,
-    sessions, tasks,
+    activity, agents, check, clock, config, error, events, hooks, hub, json, memory, messages, operations,
+    past, principal, sessions, spreadsheet, tasks,
 };
 
 /// The guides' Rust runs as tests.

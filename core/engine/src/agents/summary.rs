@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{List, Performance, Presence, Status, events};
 use crate::clock::Time;
@@ -28,7 +27,7 @@ pub struct AgentStatus {
     pub status: Status,
     /// The task it holds.
     pub current_task: Option<TaskGlance>,
-    /// What it used last.
+    /// The newest activity that it has open, by its type; else the tool that it used last.
     pub current_activity: Option<String>,
     /// When it last did something.
     pub last_activity: Option<Time>,
@@ -40,24 +39,33 @@ pub struct AgentStatus {
     pub sessions: u64,
 }
 
+/// The summary of everyone: what `agent.status` carries and `activity.status` answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusSummary {
+    /// Everyone, in the order of their ids; at most 1,000.
+    pub agents: Vec<AgentStatus>,
+    /// When this was so.
+    pub timestamp: Time,
+}
+
+/// The summary of now.
+pub(crate) fn now(core: &Core) -> Result<StatusSummary> {
+    Ok(StatusSummary { agents: collect(core)?, timestamp: core.seams.clock.wall() })
+}
+
 /// The fingerprint of the last summary, to leave out one that says the same.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// Hands the summary of now to whoever listens for `agent.status`.
 pub(crate) fn announce(core: &Core) -> Result<()> {
-    let agents = collect(core)?;
-    let now = core.seams.clock.wall();
-    let text = serde_json::to_string(&agents).unwrap_or_default();
+    let summary = now(core)?;
     if core.config.status_skip_unchanged {
-        let mark = fingerprint(&text);
+        let mark = fingerprint(&serde_json::to_string(&summary.agents).unwrap_or_default());
         if LAST.swap(mark, Ordering::Relaxed) == mark {
             return Ok(());
         }
     }
-    let data = serde_json::json!({
-        "agents": serde_json::from_str::<Value>(&text).unwrap_or_default(),
-        "timestamp": now,
-    });
+    let data = serde_json::to_value(&summary).unwrap_or_default();
     core.publisher.announce(&Arc::new(Event::frame(core, events::STATUS, None, data)));
     Ok(())
 }
@@ -80,12 +88,14 @@ pub(crate) fn collect(core: &Core) -> Result<Vec<AgentStatus>> {
             .map(|view| {
                 let mut presence: Presence = view.presence;
                 core.relaxed.overlay(&mut presence);
+                let open = crate::activity::tables::current(reader.db, &presence.agent_id)?;
+                let current_activity = open.or(presence.last_tool_name);
                 Ok(AgentStatus {
                     current_task: crate::tasks::tables::glance(reader.db, &presence.agent_id)?,
                     agent_id: presence.agent_id,
                     name: view.agent.name,
                     status: presence.status,
-                    current_activity: presence.last_tool_name,
+                    current_activity,
                     last_activity: presence.last_activity,
                     performance: presence.performance,
                     location: presence.location,

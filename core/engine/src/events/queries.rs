@@ -131,7 +131,8 @@ impl EventPage {
     }
 }
 
-fn wire(event: &Event) -> Json {
+/// An event as it is sent.
+pub(crate) fn wire(event: &Event) -> Json {
     Json::from_text(event.wire().as_ref().to_owned()).unwrap_or_default()
 }
 

@@ -208,6 +208,62 @@ fn read_table(db: &Connection, hub: [u8; 6], table: &str, after: u64, limit: usi
     rows.map(|row| Ok(row?)).collect()
 }
 
+/// Reads durable events between two `seq`, both left out, oldest or newest first, at most `limit` of them.
+pub fn read_durable(
+    db: &Connection,
+    hub: [u8; 6],
+    (after, before): (u64, u64),
+    newest_first: bool,
+    limit: usize,
+) -> Result<Vec<Event>> {
+    let order = if newest_first { "DESC" } else { "ASC" };
+    let sql =
+        format!("SELECT {COLUMNS} FROM event WHERE seq > ?1 AND seq < ?2 ORDER BY seq {order} LIMIT ?3");
+    let before = i64::try_from(before).unwrap_or(i64::MAX);
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows =
+        statement.query_map(params![after as i64, before, limit as i64], |row| from_row(row, hub, false))?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// A stretch of the log: of a session or all of it, of a span of time or all of it.
+pub struct Stretch<'a> {
+    /// After this `seq`.
+    pub after: u64,
+    /// Up to this `seq`.
+    pub upto: u64,
+    /// Only of this session.
+    pub session_id: Option<&'a str>,
+    /// Only at this time or later.
+    pub since: Option<Time>,
+    /// Only before this time.
+    pub until: Option<Time>,
+}
+
+/// Reads the durable events of a stretch, oldest first, at most `limit` of them.
+pub fn read_stretch(
+    db: &Connection,
+    hub: [u8; 6],
+    stretch: &Stretch<'_>,
+    limit: usize,
+) -> Result<Vec<Event>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM event WHERE seq > ?1 AND seq <= ?2 AND (?3 IS NULL OR session_id = ?3)
+         AND time >= ?4 AND time < ?5 ORDER BY seq LIMIT ?6"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let values = params![
+        stretch.after as i64,
+        i64::try_from(stretch.upto).unwrap_or(i64::MAX),
+        stretch.session_id,
+        stretch.since.map_or(i64::MIN, Time::millis),
+        stretch.until.map_or(i64::MAX, Time::millis),
+        limit as i64,
+    ];
+    let rows = statement.query_map(values, |row| from_row(row, hub, false))?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
 fn from_row(row: &Row<'_>, hub: [u8; 6], relaxed: bool) -> rusqlite::Result<Event> {
     let targets: Option<String> = row.get(8)?;
     let data: String = row.get(10)?;

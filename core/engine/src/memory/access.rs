@@ -156,17 +156,22 @@ impl Viewer {
 
     /// Whether the subscriber may see this event, by the rules of now.
     pub fn may_see(&mut self, core: &Core, event: &Event) -> Result<bool> {
+        self.may_see_of(core, &event.kind, &event.place)
+    }
+
+    /// The same for what is left of an event: its kind and its place.
+    pub fn may_see_of(&mut self, core: &Core, kind: &str, place: &Place) -> Result<bool> {
         let Some(agent_id) = self.by.agent_id().map(str::to_owned) else { return Ok(true) };
-        match event.kind.split_once('.').map_or("", |(noun, _)| noun) {
+        match kind.split_once('.').map_or("", |(noun, _)| noun) {
             "message" | "session" | "channel" => {
-                crate::messages::access::may_hear(&event.place, &agent_id, |session_id| {
+                crate::messages::access::may_hear(place, &agent_id, |session_id| {
                     // A key of memory holds no tab.
                     self.remembered(core, format!("session\t{session_id}"), |db, _| {
                         crate::sessions::access::may_see(db, session_id, &agent_id)
                     })
                 })
             }
-            "memory" => match event.place.subject.clone() {
+            "memory" => match place.subject.clone() {
                 Some(key) => self.remembered(core, key.clone(), |db, by| allowed(db, by, &key, Right::Read)),
                 None => Ok(true),
             },

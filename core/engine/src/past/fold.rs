@@ -88,6 +88,7 @@ fn decode(kind: &str, data: &str) -> Result<Option<Box<dyn Body>>> {
     match kind.split_once('.').map_or(kind, |(noun, _)| noun) {
         "agent" | "presence" => crate::agents::events::decode(kind, data),
         "message" => crate::messages::events::decode(kind, data),
+        "activity" => crate::activity::events::decode(kind, data),
         "session" | "channel" => crate::sessions::events::decode(kind, data),
         "task" => crate::tasks::events::decode(kind, data),
         "memory" => crate::memory::events::decode(kind, data),

@@ -33,6 +33,9 @@ const OUTSIDE: &[&str] = &[
     "client",
     "session_rate",
     "memory_doc",
+    "feed",
+    "feed_related",
+    "feed_upto",
 ];
 
 /// How far an image has come.

@@ -2,7 +2,7 @@
 //!
 //! The tables are the fold of the log, so the hub at `seq` n is the fold of the events up to n. It is folded into a file
 //! of its own in the folder for temporary files, and opened as a hub that only reads: the same queries, the same answers.
-//! What reads the log (events, older versions) reads the hub's own log, up to the point.
+//! What reads the log (events, older versions, the feed) reads the hub's own, up to the point.
 //!
 //! # Beyond retention
 //!

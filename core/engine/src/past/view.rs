@@ -49,6 +49,8 @@ fn build(core: &Core, tables: &Path, seq: u64, gone: u64) -> Result<bool> {
     }
     let hole = folded?;
     core.storage.read(|reader| presence::settle(&tx, reader.db, seq, from.hole.max(hole).max(gone)))?;
+    // The feed is read from the hub itself; a name that is not here is looked for there.
+    tx.execute_batch("DROP TABLE feed; DROP TABLE feed_related; DROP TABLE feed_upto; DROP TABLE feed_fts")?;
     schema::seal(&tx)?;
     tx.commit()?;
     db.execute_batch("PRAGMA journal_mode=DELETE;")?;
@@ -115,6 +117,9 @@ fn over(core: &Core, folder: TempDir, seq: u64, time: Time) -> Result<Arc<Core>>
          CREATE TEMP VIEW pulse AS SELECT * FROM live.pulse WHERE seq <= {seq};
          CREATE TEMP VIEW memory_old AS SELECT * FROM main.memory_old
            UNION SELECT * FROM live.memory_old WHERE seq <= {seq};
+         CREATE TEMP VIEW feed AS SELECT * FROM live.feed WHERE seq <= {seq};
+         CREATE TEMP VIEW feed_related AS SELECT * FROM live.feed_related WHERE seq <= {seq};
+         CREATE TEMP VIEW feed_upto AS SELECT one, min(seq, {seq}) AS seq FROM live.feed_upto;
          CREATE TEMP VIEW hub AS SELECT * FROM live.hub;
          CREATE TEMP VIEW acl AS SELECT * FROM live.acl;",
         live.replace('\'', "''")

@@ -32,6 +32,8 @@ pub struct Decide<'a> {
     pub(crate) leases: &'a LeaseWatch,
     /// This process's incarnation.
     pub(crate) holder: &'a str,
+    /// The hub's identity, which ids of events hold.
+    pub(crate) hub: [u8; 6],
     pub(crate) ids: &'a mut dyn Ids,
     pub(crate) next_seq: u64,
     pub(crate) drafts: Vec<Draft>,

@@ -151,6 +151,7 @@ impl<'a> Round<'a> {
             config: &self.core.config,
             leases: &self.core.leases,
             holder: &self.core.holder,
+            hub: self.core.storage.hub_id,
             ids: self.ids,
             next_seq,
             drafts: Vec::new(),

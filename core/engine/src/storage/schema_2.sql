@@ -114,6 +114,55 @@ CREATE TABLE read_mark (
   PRIMARY KEY (agent_id, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- What users record as done by agents; the engine's own entries of the feed are a view over `event`.
+CREATE TABLE activity (
+  seq         INTEGER PRIMARY KEY,  -- of the event that recorded it
+  activity_id TEXT NOT NULL UNIQUE,
+  agent_id    TEXT NOT NULL,
+  open        INTEGER NOT NULL,     -- 1 until it is completed
+  took_ms     INTEGER,              -- from its start to its completion
+  body        TEXT NOT NULL,
+  changed     INTEGER NOT NULL      -- seq of the event that last changed it
+) STRICT;
+CREATE INDEX activity_open ON activity (open) WHERE open = 1;
+CREATE INDEX activity_open_of ON activity (agent_id) WHERE open = 1;
+
+-- The feed, for finding: one row for each recorded activity and for each event that shows as one. Fed behind the log up
+-- to `feed_upto`. Outside the fold.
+CREATE TABLE feed (
+  seq         INTEGER PRIMARY KEY,  -- of the event
+  kind        TEXT,                 -- of the event; null for what was recorded
+  time        INTEGER NOT NULL,
+  agent_id    TEXT,
+  department  TEXT,
+  type        TEXT NOT NULL,
+  session_id  TEXT,
+  task_id     TEXT,
+  key         TEXT,                 -- the event's subject: a memory key
+  everyone    INTEGER NOT NULL,     -- 1 when the event is for all
+  took_ms     INTEGER,
+  body        TEXT                  -- null for what was recorded: that is in `activity`
+) STRICT;
+CREATE INDEX feed_agent ON feed (agent_id);
+CREATE INDEX feed_type ON feed (type);
+CREATE INDEX feed_department ON feed (department) WHERE department IS NOT NULL;
+CREATE INDEX feed_session ON feed (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX feed_task ON feed (task_id) WHERE task_id IS NOT NULL;
+CREATE TABLE feed_related (
+  agent_id    TEXT NOT NULL,
+  seq         INTEGER NOT NULL,
+  PRIMARY KEY (agent_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX feed_related_seq ON feed_related (seq);
+CREATE VIRTUAL TABLE feed_fts USING fts5 (
+  words, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TABLE feed_upto (
+  one         INTEGER PRIMARY KEY CHECK (one = 1),
+  seq         INTEGER NOT NULL
+) STRICT;
+INSERT INTO feed_upto VALUES (1, 0);
+
 CREATE TABLE session (
   session_id  TEXT PRIMARY KEY,
   n           INTEGER NOT NULL,     -- seq of the event that started it: its age

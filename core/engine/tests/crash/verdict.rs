@@ -1,6 +1,6 @@
 //! What was reported against what the file holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use folkmoot_engine::{Durability, Event, Filter, Hub, Item, memory};
 
 use crate::listener::{Heard, print_of};
-use crate::writer::config;
+use crate::sessions;
+use crate::writer::{call, config};
 
 /// What one writer had reported when it was killed.
 #[derive(Debug, Default)]
@@ -27,7 +28,14 @@ pub struct Acknowledged {
     claims: Vec<(String, u64, String)>,
     /// Task, token, result.
     done: Vec<(String, u64, String)>,
+    /// Task, for whom it was reserved.
+    reserved: Vec<(String, String)>,
     messages: Vec<String>,
+    pub sessions: Vec<String>,
+    pub decisions: Vec<String>,
+    pub ended: Vec<String>,
+    /// Version of the shared state, field, value.
+    pub states: Vec<(u64, String, String)>,
 }
 
 impl Acknowledged {
@@ -47,7 +55,14 @@ impl Acknowledged {
                     all.claims.push((id.to_owned(), number(token), agent.to_owned()))
                 }
                 ["done", id, token, by] => all.done.push((id.to_owned(), number(token), by.to_owned())),
+                ["reserved", id, agent] => all.reserved.push((id.to_owned(), agent.to_owned())),
                 ["message", id] => all.messages.push(id.to_owned()),
+                ["session", id] => all.sessions.push(id.to_owned()),
+                ["decision", id] => all.decisions.push(id.to_owned()),
+                ["ended", id] => all.ended.push(id.to_owned()),
+                ["state", version, field, by] => {
+                    all.states.push((number(version), field.to_owned(), by.to_owned()));
+                }
                 _ => panic!("writer {} said {line:?}", all.life),
             }
         }
@@ -56,7 +71,9 @@ impl Acknowledged {
 
     fn count(&self) -> u64 {
         let memory = self.events.len() + self.versions.len() + self.sums.len();
-        (memory + self.tasks.len() + self.claims.len() + self.done.len() + self.messages.len()) as u64
+        let work = self.tasks.len() + self.claims.len() + self.done.len() + self.reserved.len();
+        let together = self.sessions.len() + self.decisions.len() + self.ended.len() + self.states.len();
+        (memory + work + together + self.messages.len()) as u64
     }
 }
 
@@ -65,11 +82,16 @@ pub fn verify(file: &Path, reports: &[Acknowledged], heard: &[Heard]) -> Result<
     let hub = Hub::open(file, config(Durability::Normal)).map_err(|error| error.to_string())?;
     hub.check().map_err(|error| format!("the check does not pass: {error:?}"))?;
     let log = whole_log(&hub)?;
+    let reserved = reservations(&log);
     for report in reports {
         events_are_there(report, &log)?;
         versions_are_there(report, &hub)?;
         work_is_there(report, &hub, &log)?;
+        if let Some(lost) = report.reserved.iter().find(|reservation| !reserved.contains(*reservation)) {
+            return Err(format!("LOST: of {}, {lost:?} was never reserved", report.life));
+        }
     }
+    sessions::are_there(&hub, reports, &log)?;
     pairs_are_whole(&hub)?;
     heard_once(&log, heard)?;
     hub.close();
@@ -144,10 +166,9 @@ fn work_is_there(
     hub: &Hub,
     log: &BTreeMap<u64, std::sync::Arc<Event>>,
 ) -> Result<(), String> {
-    let call = |name: &str, input: Value| -> Result<Value, String> {
-        let answer = hub.call(name, input.to_string().as_bytes());
-        let answer = answer.map_err(|error| format!("LOST: {name} {input} of {}: {error}", report.life))?;
-        serde_json::from_slice(&answer).map_err(|error| error.to_string())
+    let call = |name: &str, input: Value| {
+        call(hub, name, input.clone())
+            .map_err(|error| format!("LOST: {name} {input} of {}: {error}", report.life))
     };
     for id in &report.messages {
         if call("message.get", json!({"message_id": id}))?["content"] != format!("by {id}") {
@@ -175,6 +196,16 @@ fn work_is_there(
         }
     }
     Ok(())
+}
+
+/// Which task was ever reserved for whom.
+fn reservations(log: &BTreeMap<u64, std::sync::Arc<Event>>) -> HashSet<(String, String)> {
+    let of = |event: &Event| {
+        let task = event.data.to_value();
+        Some((task["task_id"].as_str()?.to_owned(), task["agent_id"].as_str()?.to_owned()))
+    };
+    let reserves = |kind: &str| kind == "task.created" || kind == "task.assigned";
+    log.values().filter(|event| reserves(&event.kind)).filter_map(|event| of(event)).collect()
 }
 
 /// What is set together is there together.

@@ -9,6 +9,7 @@ use folkmoot_engine::{Code, Durability, Hub, HubConfig, agents, events, memory};
 use serde_json::{Value, json};
 
 use crate::players::{say, setting};
+use crate::sessions;
 
 /// Threads of one writer.
 const THREADS: u64 = 2;
@@ -21,6 +22,8 @@ pub fn config(durability: Durability) -> HubConfig {
         retain_pulse_minutes: 1e6,
         subscription_queue: 64,
         presence_ttl_seconds: 2.0,
+        reservation_seconds: 1.0,
+        max_participants: 10_000,
         ..HubConfig::default()
     }
 }
@@ -31,15 +34,17 @@ pub fn write(file: &Path) {
     let durability = if life.ends_with('7') { Durability::Full } else { Durability::Normal };
     let hub = Hub::open_with(file, config(durability), seams).unwrap();
     let agent = format!("agent-{life}");
-    hub.run(agents::Register { max_load: Some(10_000), ..agents::Register::new(&agent) }).unwrap();
+    hub.run(agents::Register { max_load: Some(20), ..agents::Register::new(&agent) }).unwrap();
     hub.hold_agent(&agent).unwrap();
+    sessions::enter(&hub, &agent);
     say("ready");
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (hub, agent) = (&hub, &agent);
             let me = format!("{life}.{thread}");
             scope.spawn(move || {
-                let mut n = 0;
+                // One begins with the second half, since few live long.
+                let mut n = thread * 7;
                 loop {
                     one_write(hub, agent, &me, n);
                     n += 1;
@@ -64,8 +69,8 @@ fn death(nth: u64) -> Arc<dyn Fn(Point) -> folkmoot_engine::Result<()> + Send + 
 /// One durable write; what was answered is reported after the answer.
 fn one_write(hub: &Hub, agent: &str, me: &str, n: u64) {
     let by = format!("{me}.{n}");
-    match n % 9 {
-        0 | 1 => publish(hub, agent, me, n / 9 * 2 + n % 9),
+    match n % 13 {
+        0 | 1 => publish(hub, agent, me, n / 13 * 2 + n % 13),
         2 => {
             // A large one now and then brings the log to its checkpoint.
             let pad = if n % 4 == 2 { "x".repeat(60_000) } else { String::new() };
@@ -88,35 +93,48 @@ fn one_write(hub: &Hub, agent: &str, me: &str, n: u64) {
         5 => {
             let entry = |side: &str| json!({"key": format!("pair/{me}/{side}"), "value": {"by": by}});
             let input = json!({"entries": [entry("left"), entry("right")]});
-            let answer = hub.call("memory.set_many", input.to_string().as_bytes()).unwrap();
-            let entries: Value = serde_json::from_slice(&answer).unwrap();
+            let entries = call(hub, "memory.set_many", input).unwrap();
             for entry in entries.as_array().unwrap() {
                 say(&format!("version {} {} {by}", entry["key"].as_str().unwrap(), entry["version"]));
             }
         }
-        6 => work(hub, agent, &by),
+        6 => work(hub, agent, None, &by),
         7 => {
             let input = json!({"message_id": by, "sender_id": agent, "content": format!("by {by}")});
-            hub.call("message.send", input.to_string().as_bytes()).unwrap();
+            call(hub, "message.send", input).unwrap();
             say(&format!("message {by}"));
         }
+        8 => sessions::live(hub, agent, &by),
+        9 => {
+            let own = n.is_multiple_of(2);
+            sessions::change_state(hub, agent, own.then_some(me), &by);
+        }
+        10 => work(hub, agent, Some(if n.is_multiple_of(2) { "auto" } else { agent }), &by),
+        11 => rebalance(hub),
         _ => {
             // Relaxed: not promised to survive, but its events share the count of `seq`.
-            let input = json!({"agent_id": agent, "tool_name": "bash", "tokens": 1});
-            hub.call("presence.update", input.to_string().as_bytes()).unwrap();
+            call(hub, "presence.update", json!({"agent_id": agent, "tool_name": "bash", "tokens": 1}))
+                .unwrap();
         }
     }
 }
 
-/// Adds a task to what all of them share, and takes and completes whichever is next.
-fn work(hub: &Hub, agent: &str, by: &str) {
-    let call = |name: &str, input: Value| {
-        let answer = hub.call(name, input.to_string().as_bytes());
-        answer.map(|answer| serde_json::from_slice::<Value>(&answer).unwrap())
-    };
-    call("task.create", json!({"task_id": by, "title": by, "creator_id": agent, "max_attempts": 1_000}))
-        .unwrap();
+/// Calls an operation as a face does.
+pub fn call(hub: &Hub, name: &str, input: Value) -> folkmoot_engine::Result<Value> {
+    let answer = hub.call(name, input.to_string().as_bytes())?;
+    Ok(serde_json::from_slice(&answer).unwrap())
+}
+
+/// Adds a task to what all of them share, perhaps for someone, and takes and completes whichever is next.
+fn work(hub: &Hub, agent: &str, assign_to: Option<&str>, by: &str) {
+    let call = |name: &str, input: Value| call(hub, name, input);
+    let task = json!({"task_id": by, "title": by, "creator_id": agent, "max_attempts": 1_000,
+        "assign_to": assign_to});
+    let task = call("task.create", task).unwrap();
     say(&format!("task {by}"));
+    if let Some(agent_id) = task["agent_id"].as_str() {
+        say(&format!("reserved {by} {agent_id}"));
+    }
     let claimed = call("task.claim", json!({"agent_id": agent})).unwrap();
     let Some(task) = claimed["task_id"].as_str() else { return };
     say(&format!("claim {task} {} {agent}", claimed["token"]));
@@ -124,6 +142,14 @@ fn work(hub: &Hub, agent: &str, by: &str) {
     match call("task.complete", done) {
         Ok(_) => say(&format!("done {task} {} {by}", claimed["token"])),
         Err(error) => assert_eq!(error.code(), Code::LeaseLost, "{error}"),
+    }
+}
+
+/// Moves what is reserved for those who were killed, or have too much.
+fn rebalance(hub: &Hub) {
+    let done = call(hub, "task.rebalance", json!({"limit": 20})).unwrap();
+    for step in done["moved"].as_array().unwrap() {
+        say(&format!("reserved {} {}", step["task_id"].as_str().unwrap(), step["to"].as_str().unwrap()));
     }
 }
 
