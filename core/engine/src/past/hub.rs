@@ -47,7 +47,7 @@ impl Hub {
         }
         let opened = Hub::first(view::open(core, seq, time, gone)?);
         let again = opened.again(seq, time);
-        if let Some(old) = std::mem::replace(&mut *last, Some(opened)) {
+        if let Some(old) = last.replace(opened) {
             old.close();
         }
         drop(last);
