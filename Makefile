@@ -10,7 +10,8 @@ PYTHON := $(CURDIR)/$(VENV)/bin/python
 REQUIREMENTS := python/requirements-dev.txt
 WITH_PYTHON := $(wildcard python/pyproject.toml)
 WITH_CODEGEN := $(wildcard bindings/codegen/Cargo.toml)
-WITH_NODE := $(wildcard node/package.json)
+NPM := $(shell command -v npm)
+NODE_MODULES := node/node_modules/.package-lock.json
 
 # mold links several times faster. Only make uses it, so a plain `cargo build` needs nothing but Rust.
 ifneq ($(shell command -v mold),)
@@ -21,8 +22,8 @@ APT := (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y 
 say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 left_out = @printf 'left out: %s\n' "$(1)"
 
-.PHONY: help demo test wheel bench generate lint format soak clean
-.PHONY: tools venv build extension test-rust test-docs test-python test-node test-generated test-examples
+.PHONY: help demo test wheel node-package bench generate lint format soak clean
+.PHONY: tools venv build extension addon test-rust test-docs test-python test-node test-generated test-examples
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +51,14 @@ wheel: venv ## build the Python package into dist/
 	cd python && VIRTUAL_ENV=$(CURDIR)/$(VENV) $(PYTHON) -m maturin build --release -q -o ../dist
 	@ls dist/*.whl
 
+node-package: $(if $(NPM),$(NODE_MODULES)) ## build the Node package for this platform into dist/
+	$(call say,the Node package)
+	@command -v npm > /dev/null || { echo "npm is missing: install Node.js 20 or newer with npm"; exit 1; }
+	cd node && npm run --silent build && npm run --silent addon -- --release
+	cp LICENSE-APACHE LICENSE-MIT node/
+	mkdir -p dist && cd node && npm pack --silent --pack-destination ../dist
+	rm node/LICENSE-APACHE node/LICENSE-MIT
+
 bench: ## measure folkmoot beside its limits and peers (BENCH="--quick --only P3")
 	$(call say,benchmarks)
 	python3 bench/run.py $(BENCH)
@@ -62,7 +71,7 @@ else
 	$(call left_out,bindings/codegen is not there)
 endif
 
-lint: venv ## formatting, clippy, ruff, mypy, licences
+lint: venv ## formatting, clippy, ruff, mypy, biome, tsc, licences
 	$(call say,Rust)
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path bench/limits/Cargo.toml
@@ -75,15 +84,23 @@ ifneq ($(WITH_PYTHON),)
 else
 	$(call left_out,mypy: python/pyproject.toml is not there)
 endif
+ifneq ($(NPM),)
+	@$(MAKE) $(NODE_MODULES)
+	$(call say,TypeScript)
+	cd node && npm run --silent lint
+else
+	$(call left_out,TypeScript: npm is missing)
+endif
 	$(call say,licences and sources)
 	@if command -v cargo-deny > /dev/null; then cargo deny check bans licenses sources; \
 	else echo "left out: cargo-deny is not installed (cargo install cargo-deny --locked)"; fi
 
-format: venv ## write Rust and Python in the house's form
+format: venv ## write Rust, Python and TypeScript in the house's form
 	cargo fmt --all
 	cargo fmt --manifest-path bench/limits/Cargo.toml
 	$(PYTHON) -m ruff check --fix -q bench $(if $(WITH_PYTHON),python) $(wildcard examples/python)
 	$(PYTHON) -m ruff format -q bench $(if $(WITH_PYTHON),python) $(wildcard examples/python)
+	$(if $(NPM),@$(MAKE) $(NODE_MODULES) && cd node && npm run --silent format)
 
 # A test run kills and simulates in small numbers; a release in large ones.
 soak: export FOLKMOOT_TEST_KILLS ?= 100000
@@ -94,7 +111,7 @@ soak: tools ## crashes and simulation for hours (FOLKMOOT_TEST_KILLS, FOLKMOOT_T
 
 clean: ## remove what was built and installed
 	cargo clean
-	rm -rf $(VENV) bench/.venv bench/.data bench/limits/target
+	rm -rf $(VENV) node/node_modules node/dist node/native bench/.venv bench/.data bench/limits/target
 
 # --- steps of the above ---
 
@@ -147,13 +164,24 @@ else
 	$(call left_out,python/pyproject.toml is not there)
 endif
 
-test-node:
-	$(call say,Node tests)
-ifeq ($(WITH_NODE),)
-	$(call left_out,node/package.json is not there)
+# npm says when the modules were installed by writing this file.
+$(NODE_MODULES): node/package.json node/package-lock.json
+	$(call say,Node tools into node/node_modules)
+	cd node && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+addon: $(if $(NPM),$(NODE_MODULES))
+	$(call say,the Node package)
+ifneq ($(NPM),)
+	cd node && npm run --silent build && npm run --silent addon
 else
-	@if command -v npm > /dev/null; then cd node && npm ci --no-audit --no-fund --silent && npm test --silent; \
-	else echo "left out: npm is not installed"; fi
+	$(call left_out,npm is missing: install Node.js 20 or newer with npm (apt-get install nodejs npm))
+endif
+
+test-node: addon
+	$(call say,Node tests)
+ifneq ($(NPM),)
+	cd node && npm run --silent types && npm test --silent
 endif
 
 test-generated:

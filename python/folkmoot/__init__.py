@@ -44,13 +44,17 @@ if TYPE_CHECKING:
     from ._client import AgentClient
     from ._execution_async import AsyncExecution
     from ._replay_async import AsyncReplay
+    from ._session import AgentSession
+    from ._session_async import AsyncAgentSession
     from ._subscription_async import AsyncSubscription
 
 __all__ = [
     "Agent",
     "AgentClient",
+    "AgentSession",
     "AlreadyExistsError",
     "AsyncAgent",
+    "AsyncAgentSession",
     "AsyncExecution",
     "AsyncHub",
     "AsyncReplay",
@@ -86,7 +90,9 @@ __all__ = [
 _LATER = {
     "Agent": "_agent",
     "AgentClient": "_client",
+    "AgentSession": "_session",
     "AsyncAgent": "_agent_async",
+    "AsyncAgentSession": "_session_async",
     "AsyncExecution": "_execution_async",
     "AsyncHub": "_async",
     "AsyncReplay": "_replay_async",

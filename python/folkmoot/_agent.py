@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -11,8 +11,9 @@ from ._activities import Activities
 from ._errors import LeaseLostError, NotFoundError
 from ._execution import Execution
 from ._hub import Hub, Memory, given
+from ._session import AgentSession
 from ._subscription import Subscription
-from .types import Activity, AgentView, Entry, Message, Presence, PublishedEvent, Task
+from .types import Activity, AgentView, Entry, Message, Presence, PublishedEvent, Session, Task
 
 
 class Agent(Acting):
@@ -158,6 +159,24 @@ class Agent(Acting):
         """Follows a task with its parts and what is said about them, as far as this agent may see it; as
         `Hub.tasks.follow` does."""
         return Execution(self._native.follow_task(task_id_of(task), after), timeout)
+
+    def start_session(
+        self, *participants: str | Mapping[str, Any], rules: Mapping[str, Any] | None = None, **fields: Any
+    ) -> AgentSession:
+        """Starts a session, which this agent owns.
+
+        Args:
+            participants: Who else takes part: agent ids, or ``{"agent_id": …, "role": …}``.
+            rules: Who may do what in it.
+            **fields: Further fields of ``session.start``: ``kind``, ``name``, ``state`` …
+        """
+        given = present(rules=rules, **fields)
+        started: Session = self.call("session.start", participants=list(participants), **given)
+        return self.session(started)
+
+    def session(self, session: Session | str) -> AgentSession:
+        """A session as this agent sees it, by the session or by its id."""
+        return AgentSession(self, session["session_id"] if isinstance(session, dict) else session)
 
     def set_memory(self, key: str, value: Any, **fields: Any) -> Entry:
         """Sets a key to a value; ``expected_version``, ``ttl_seconds``, ``access_control`` may go with it."""

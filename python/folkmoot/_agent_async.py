@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -12,8 +12,9 @@ from ._async import AsyncHub, Memory
 from ._errors import LeaseLostError, NotFoundError
 from ._execution_async import AsyncExecution
 from ._hub import given
+from ._session_async import AsyncAgentSession
 from ._subscription_async import AsyncSubscription
-from .types import Activity, AgentView, Entry, Message, Presence, PublishedEvent, Task
+from .types import Activity, AgentView, Entry, Message, Presence, PublishedEvent, Session, Task
 
 
 class AsyncAgent(Acting):
@@ -162,6 +163,24 @@ class AsyncAgent(Acting):
         """Follows a task with its parts and what is said about them, as far as this agent may see it; as
         `AsyncHub.tasks.follow` does."""
         return AsyncExecution(self.hub, self._native.follow_task(task_id_of(task), after), timeout)
+
+    async def start_session(
+        self, *participants: str | Mapping[str, Any], rules: Mapping[str, Any] | None = None, **fields: Any
+    ) -> AsyncAgentSession:
+        """Starts a session, which this agent owns.
+
+        Args:
+            participants: Who else takes part: agent ids, or ``{"agent_id": …, "role": …}``.
+            rules: Who may do what in it.
+            **fields: Further fields of ``session.start``: ``kind``, ``name``, ``state`` …
+        """
+        given = present(rules=rules, **fields)
+        started: Session = await self.call("session.start", participants=list(participants), **given)
+        return self.session(started)
+
+    def session(self, session: Session | str) -> AsyncAgentSession:
+        """A session as this agent sees it, by the session or by its id."""
+        return AsyncAgentSession(self, session["session_id"] if isinstance(session, dict) else session)
 
     async def set_memory(self, key: str, value: Any, **fields: Any) -> Entry:
         """Sets a key to a value; ``expected_version``, ``ttl_seconds``, ``access_control`` may go with it."""

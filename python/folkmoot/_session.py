@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from ._acting import present
 from ._subscription import Subscription
-from .types import Channel, Connected, Decision, HistoryPage, Joined, Message, Session, SessionView, SharedState
+from .types import (
+    Channel,
+    Connected,
+    Decision,
+    HistoryPage,
+    Joined,
+    Message,
+    Session,
+    SessionView,
+    SharedState,
+)
 
 if TYPE_CHECKING:
     from ._agent import Agent

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from ._acting import present
 from ._subscription_async import AsyncSubscription
-from .types import Channel, Connected, Decision, HistoryPage, Joined, Message, Session, SessionView, SharedState
+from .types import (
+    Channel,
+    Connected,
+    Decision,
+    HistoryPage,
+    Joined,
+    Message,
+    Session,
+    SessionView,
+    SharedState,
+)
 
 if TYPE_CHECKING:
     from ._agent_async import AsyncAgent
@@ -17,7 +27,8 @@ if TYPE_CHECKING:
 class AsyncAgentSession:
     """One session, for one agent; made by `AsyncAgent.session`.
 
-    The same as `AgentSession`, with coroutines. As a context manager it keeps one of the places for clients of the session, while it is entered.
+    The same as `AgentSession`, with coroutines. As a context manager it keeps one of the places for clients
+    of the session while it is entered.
 
     >>> session = ana.session("s1")
     >>> await session.join()

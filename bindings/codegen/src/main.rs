@@ -1,5 +1,5 @@
-//! Writes what every face takes from the table of operations: Python's methods and types, the reference pages,
-//! and what no field may hold.
+//! Writes what every face takes from the table of operations: the methods and types of Python and TypeScript, the
+//! reference pages, and what no field may hold.
 //!
 //! `cargo run -p folkmoot-codegen` writes the files; with `-- --check` it writes nothing and ends with status 1 when one
 //! is not what the table says, naming it.
@@ -12,6 +12,7 @@ mod pages;
 mod parity;
 mod python;
 mod types;
+mod typescript;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,6 +28,9 @@ fn all() -> Vec<Generated> {
         ("python/folkmoot/types.py", types::module(&table)),
         ("python/folkmoot/_operations.py", methods::module(&table, methods::Way::Sync)),
         ("python/folkmoot/_operations_async.py", methods::module(&table, methods::Way::Async)),
+        ("node/src/generated/types.ts", typescript::types::module(&table)),
+        ("node/src/generated/operations.ts", typescript::methods::module(&table)),
+        ("node/src/generated/config.ts", typescript::config::module()),
         ("docs/reference/operations.md", pages::operations(&table)),
         ("docs/reference/parity.md", parity::page(&table)),
         ("docs/reference/config.md", config::page()),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use folkmoot_engine::operations::COMMON_ERRORS;
 
-use crate::model::{Field, Row, Table, camel};
+use crate::model::{Field, HUB, Row, Table, camel};
 use crate::python;
 
 /// Whether a method gives its answer or a coroutine of it.
@@ -13,12 +13,6 @@ pub enum Way {
     Sync,
     Async,
 }
-
-/// Fields that say who acts: an agent's handle fills them in where they are required, or go with a token.
-const ACTORS: &[&str] = &["agent_id", "sender_id", "creator_id", "source_agent"];
-
-/// The noun whose operations stand on the hub itself.
-const HUB: &str = "hub";
 
 const IMPORTS: &str = "
 from __future__ import annotations
@@ -83,17 +77,12 @@ fn actors(table: &Table) -> String {
     let mut out =
         "\n\n# The field that says who acts, by operation.\nACTORS: dict[str, str] = {\n".to_owned();
     for row in &table.rows {
-        let takes_token = row.input.iter().any(|field| field.name == "token");
-        let actor = row
-            .input
-            .iter()
-            .find(|field| (field.required || takes_token) && ACTORS.contains(&field.name.as_str()));
-        if let Some(actor) = actor {
+        if let Some(actor) = row.actor() {
             let _ = writeln!(out, "    \"{}\": \"{}\",", row.operation.name, actor.name);
         }
     }
     out += "}\n\n# The operations that take the token of a claim.\nTOKENS = frozenset(\n    {\n";
-    for row in table.rows.iter().filter(|row| row.input.iter().any(|field| field.name == "token")) {
+    for row in table.rows.iter().filter(|row| row.takes_token()) {
         let _ = writeln!(out, "        \"{}\",", row.operation.name);
     }
     out + "    }\n)\n"
@@ -121,8 +110,7 @@ fn method(table: &Table, row: &Row, way: Way) -> String {
 
 /// Whoever holds a lease says so right after the required fields: `complete(task_id, agent_id, token)`.
 fn has_place(row: &Row, field: &Field) -> bool {
-    let takes_token = row.input.iter().any(|field| field.name == "token");
-    takes_token && matches!(field.name.as_str(), "agent_id" | "token")
+    row.takes_token() && matches!(field.name.as_str(), "agent_id" | "token")
 }
 
 fn optional_parameter(field: &Field) -> String {

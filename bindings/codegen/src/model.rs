@@ -8,6 +8,27 @@ use serde_json::{Map, Value};
 /// Names that more than one noun would use: they always carry their noun.
 const TOO_COMMON: &[&str] = &["Page", "Many", "Found", "Hit", "Stats", "Versions", "List", "Listed"];
 
+/// The noun whose operations stand on the hub itself.
+pub const HUB: &str = "hub";
+
+/// Fields that say who acts: an agent's handle fills them in where they are required, or go with a token.
+const ACTORS: &[&str] = &["agent_id", "sender_id", "creator_id", "source_agent"];
+
+/// What the data of events is, by kind, or by noun where all kinds of it agree. Other data has no record.
+const DATA: &[(&str, &str)] = &[
+    ("activity.completed", "Activity"),
+    ("activity.recorded", "Activity"),
+    ("agent.joined", "AgentView"),
+    ("agent.left", "AgentView"),
+    ("agent.status_changed", "AgentView"),
+    ("agent.updated", "AgentView"),
+    ("memory.deleted", "Entry"),
+    ("memory.updated", "Entry"),
+    ("message", "Message"),
+    ("presence.updated", "Presence"),
+    ("task", "Task"),
+];
+
 /// What a value is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
@@ -75,6 +96,17 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it takes the token of a claim.
+    pub fn takes_token(&self) -> bool {
+        self.input.iter().any(|field| field.name == "token")
+    }
+
+    /// The field that says who acts, where an agent's handle fills it in.
+    pub fn actor(&self) -> Option<&Field> {
+        let filled = |field: &&Field| field.required || self.takes_token();
+        self.input.iter().filter(filled).find(|field| ACTORS.contains(&field.name.as_str()))
+    }
+
     /// What its answer is, in a sentence.
     pub fn answer_doc<'a>(&self, table: &'a Table) -> Option<&'a str> {
         match self.answer.without_null() {
@@ -121,6 +153,11 @@ impl Table {
     pub fn nouns(&self) -> Vec<&'static str> {
         let mut seen = BTreeSet::new();
         self.rows.iter().map(|row| row.operation.noun()).filter(|noun| seen.insert(*noun)).collect()
+    }
+
+    /// The records that stand in the data of events, by kind or noun.
+    pub fn event_data(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        DATA.iter().copied().filter(|(_, record)| self.records.contains_key(*record))
     }
 
     /// The operations of a noun.

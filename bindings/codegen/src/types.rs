@@ -18,21 +18,6 @@ from ._records import Event, Record
 /// Written by hand beside the generated ones, since subscriptions give it too.
 const BY_HAND: &str = "Event";
 
-/// What the data of events is, by kind, or by noun where all kinds of it agree. Other data is a record without a class.
-const DATA: &[(&str, &str)] = &[
-    ("activity.completed", "Activity"),
-    ("activity.recorded", "Activity"),
-    ("agent.joined", "AgentView"),
-    ("agent.left", "AgentView"),
-    ("agent.status_changed", "AgentView"),
-    ("agent.updated", "AgentView"),
-    ("memory.deleted", "Entry"),
-    ("memory.updated", "Entry"),
-    ("message", "Message"),
-    ("presence.updated", "Presence"),
-    ("task", "Task"),
-];
-
 pub fn module(table: &Table) -> String {
     let mut out = python::HEAD.to_owned() + INTRODUCTION;
     let records = || table.records.iter().filter(|(name, _)| *name != BY_HAND);
@@ -54,7 +39,7 @@ pub fn module(table: &Table) -> String {
         let _ = writeln!(out, "    \"{}\": {},", row.operation.name, shape(&row.answer.without_null()));
     }
     out += "}\n\nDATA: dict[str, Any] = {\n";
-    for (kind, record) in DATA.iter().filter(|(_, record)| table.records.contains_key(*record)) {
+    for (kind, record) in table.event_data() {
         let _ = writeln!(out, "    \"{kind}\": {record},");
     }
     out + "}\n"

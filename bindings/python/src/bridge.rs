@@ -14,7 +14,6 @@ use folkmoot_sys::sync::Mutex;
 use pyo3::prelude::*;
 
 use crate::error::as_exception;
-use crate::hub::closed;
 use crate::{from_json, shape};
 
 #[pyclass(frozen, module = "folkmoot._native")]
@@ -108,10 +107,9 @@ impl Bridge {
         self.queue.state.lock().calls.insert(ticket, wanted.clone());
         let promise = Promise { queue: self.queue.clone(), ticket, operation: name.to_owned() };
         let of = hub.clone();
-        let check = move || match (wanted.load(Ordering::Acquire), of.is_closed()) {
-            (true, false) => Ok(()),
-            (true, true) => Err(closed()),
-            (false, _) => Err(Error::unavailable("the call was cancelled")),
+        let check = move || match wanted.load(Ordering::Acquire) {
+            true => of.check_open(),
+            false => Err(Error::unavailable("the call was cancelled")),
         };
         hub.submit(by, name, input, check, move |outcome| promise.keep(outcome));
         ticket

@@ -1,9 +1,9 @@
 //! Running the engine from Python: without the interpreter's lock, without a panic, and so that Ctrl-C ends a wait.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use folkmoot_engine::error::caught;
 use folkmoot_engine::{Error, Result};
 use pyo3::prelude::*;
 
@@ -26,18 +26,6 @@ impl Drop for Inside {
     fn drop(&mut self) {
         INSIDE.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-/// Turns a panic of the engine into `internal`.
-pub fn caught<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let said = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no words");
-        Err(Error::internal(format!("the engine stopped in the middle of a call: {said}")))
-    })
 }
 
 /// Runs something of the engine's that may wait, without the interpreter's lock.

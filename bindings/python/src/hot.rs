@@ -1,13 +1,14 @@
 //! The two calls that agents make all day, without a dict and without JSON on the way in.
 
 use folkmoot_engine::agents::{Location, Status, UpdatePresence};
+use folkmoot_engine::error::caught;
 use folkmoot_engine::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use serde_json::Value;
 
 use crate::error::to_python;
-use crate::guard::{caught, outside};
+use crate::guard::outside;
 use crate::hub::Hub;
 use crate::shape::Shape;
 use crate::{from_json, hooks, to_json};

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use folkmoot_engine::Json;
 use folkmoot_engine::activity::{ActivityFilter, Replay};
+use folkmoot_engine::error::caught;
 use folkmoot_engine::hub::Check;
 use folkmoot_engine::input::read_input;
 use folkmoot_engine::past::At;
@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 
 use crate::bridge::Bridge;
 use crate::error::to_python;
-use crate::guard::{caught, outside, waiting};
+use crate::guard::{outside, waiting};
 use crate::hooks::{self, Desk};
 use crate::playback::Playback;
 use crate::shape::Shape;
@@ -40,10 +40,8 @@ impl Hub {
         environment: bool,
     ) -> PyResult<Hub> {
         let given = to_json::input(config)?;
-        let hub = outside(py, || {
-            let config = read_config(&given, toml, environment)?;
-            folkmoot_engine::Hub::open(path, config)
-        })?;
+        let hub =
+            outside(py, || folkmoot_engine::Hub::open(path, HubConfig::layered(toml, environment, &given)?))?;
         Ok(Hub { hub, by: Principal::Process })
     }
 
@@ -61,10 +59,9 @@ impl Hub {
         input: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let input = to_json::input(input)?;
-        let over = || if self.hub.is_closed() { Err(closed()) } else { Ok(()) };
         let depth = hooks::depth(py, &self.hub);
         let call = |check: &mut Check<'_>| self.hub.call_as(&self.by, name, &input, check);
-        let answer = waiting(py, over, |check| hooks::deep(depth, || call(check)))?;
+        let answer = waiting(py, || self.hub.check_open(), |check| hooks::deep(depth, || call(check)))?;
         from_json::read(py, &answer, shape::of_answer(py, name)?)
     }
 
@@ -269,21 +266,6 @@ impl Hub {
 fn read_after(after: Option<&Bound<'_, PyAny>>) -> folkmoot_engine::Result<Option<u64>> {
     let bad = |after| Error::invalid("after", hot::shown(after), "must be a seq, a whole number from 0");
     after.map(|after| after.extract::<u64>().map_err(|_| bad(after))).transpose()
-}
-
-pub fn closed() -> Error {
-    Error::unavailable("this hub is closed").with("reason", "closed").hint("open it again")
-}
-
-fn read_config(given: &[u8], toml: Option<&str>, environment: bool) -> folkmoot_engine::Result<HubConfig> {
-    let base = toml.map_or_else(|| Ok(HubConfig::default()), HubConfig::from_toml)?;
-    let base = if environment { base.with_env(std::env::vars())? } else { base };
-    let mut whole = serde_json::to_value(base).unwrap_or_default();
-    let given = read_input::<Json>(given)?.to_value();
-    if let (Some(whole), Some(given)) = (whole.as_object_mut(), given.as_object()) {
-        whole.extend(given.clone());
-    }
-    HubConfig::from_json(&whole)
 }
 
 /// Every key of a configuration with its default.

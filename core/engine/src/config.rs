@@ -206,6 +206,19 @@ impl HubConfig {
         HubConfig::from_json(&whole)
     }
 
+    /// The configuration that a program was given: keys of a JSON object over the environment over TOML text, each where
+    /// it is wanted.
+    pub fn layered(toml: Option<&str>, environment: bool, given: &[u8]) -> Result<HubConfig> {
+        let base = toml.map_or_else(|| Ok(HubConfig::default()), HubConfig::from_toml)?;
+        let base = if environment { base.with_env(std::env::vars())? } else { base };
+        let mut whole = serde_json::to_value(base).unwrap_or_default();
+        let given = crate::input::read_input::<crate::json::Json>(given)?.to_value();
+        if let (Some(whole), Some(given)) = (whole.as_object_mut(), given.as_object()) {
+            whole.extend(given.clone());
+        }
+        HubConfig::from_json(&whole)
+    }
+
     /// Every key with its default.
     pub fn keys() -> BTreeMap<String, Value> {
         match serde_json::to_value(HubConfig::default()) {

@@ -220,6 +220,18 @@ impl Error {
     }
 }
 
+/// Runs something of the engine's on behalf of another language: a panic becomes `internal`.
+pub fn caught<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let said = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no words");
+        Err(Error::internal(format!("the engine stopped in the middle of a call: {said}")))
+    })
+}
+
 /// Keeps a quoted value short enough to read: an error is no place for a megabyte.
 fn shorten(value: Value) -> Value {
     const LONGEST: usize = 120;

@@ -1,6 +1,6 @@
 //! The hub as its users hold it: open, call, subscribe, close.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +47,8 @@ pub struct Hub {
 struct Handle {
     core: Arc<Core>,
     closed: AtomicBool,
+    /// The agents that this process beats for on this handle's behalf.
+    held: Mutex<HashSet<String>>,
     /// The hooks that go with this handle: their names and numbers.
     hooks: Mutex<Vec<(String, u64)>>,
 }
@@ -93,7 +95,9 @@ impl Hub {
 
     /// A handle that is counted already.
     fn over(core: Arc<Core>) -> Hub {
-        Hub { handle: Arc::new(Handle { core, closed: AtomicBool::new(false), hooks: Mutex::default() }) }
+        let handle =
+            Handle { core, closed: AtomicBool::new(false), held: Mutex::default(), hooks: Mutex::default() };
+        Hub { handle: Arc::new(handle) }
     }
 
     /// A view of a core that nobody holds yet.
@@ -126,6 +130,11 @@ impl Hub {
         }
         self.handle.core.check_usable()?;
         Ok(&self.handle.core)
+    }
+
+    /// Refuses when this handle cannot be used: it is closed, or its process has forked.
+    pub fn check_open(&self) -> Result<()> {
+        self.core().map(drop)
     }
 
     /// Has a hook go with this handle.
@@ -316,10 +325,13 @@ impl Hub {
         Playback::open(self.present("a view plays nothing back")?, by, &replay)
     }
 
-    /// Has this process beat for the agent until it leaves or the hub is closed. The agent must be registered.
+    /// Has this process beat for the agent until it leaves or this handle is closed. The agent must be registered.
     pub fn hold_agent(&self, agent_id: &str) -> Result<()> {
         let core = self.present("nobody is held")?;
-        core.keeper.hold(core, agent_id)
+        let mut held = self.handle.held.lock();
+        core.keeper.hold(core, agent_id, !held.contains(agent_id))?;
+        held.insert(agent_id.to_owned());
+        Ok(())
     }
 
     /// Writes what was acknowledged from memory (relaxed updates).
@@ -351,7 +363,8 @@ impl Hub {
         crate::check::check(&conn)
     }
 
-    /// Closes this handle. The last one of the process ends the hub's threads and takes its agents offline.
+    /// Closes this handle and takes the agents offline that it alone held. The last one of the process ends the hub's
+    /// threads.
     pub fn close(&self) {
         self.handle.close();
     }
@@ -403,6 +416,11 @@ impl Handle {
             if others.is_none_or(|other| Arc::ptr_eq(&other, &self.core)) {
                 self.core.storage.let_go();
             }
+            return;
+        }
+        let held = self.held.lock().drain().collect();
+        if let Err(error) = self.core.keeper.let_go(&self.core, held) {
+            tracing::warn!(%error, "agents of a handle could not be taken offline on closing");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! what was seen still stands, so that two processes doing the same do no harm. One process at a time is the
 //! *housekeeper* (a lock that dies with it) and acts at once; the others act a little later, in case it is stopped.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(crate) struct Keeper {
 #[derive(Default)]
 struct State {
     holds: bool,
+    /// How many handles of this process hold an agent.
+    handles: HashMap<String, usize>,
     beaten: Option<Duration>,
     slow_round: Option<Duration>,
     /// When tasks were last assigned, and the row after which to go on.
@@ -57,8 +60,8 @@ struct State {
 }
 
 impl Keeper {
-    /// Has this process beat for an agent.
-    pub fn hold(&self, core: &Core, agent_id: &str) -> Result<()> {
+    /// Has this process beat for an agent; `newly` when it is a further handle that holds it.
+    pub fn hold(&self, core: &Core, agent_id: &str, newly: bool) -> Result<()> {
         system(
             core,
             "agent.hold",
@@ -67,6 +70,9 @@ impl Keeper {
         )?;
         let mut state = self.state.lock();
         state.holds = true;
+        if newly {
+            *state.handles.entry(agent_id.to_owned()).or_default() += 1;
+        }
         state.beaten = Some(core.seams.clock.boot());
         self.more.notify_one();
         Ok(())
@@ -95,10 +101,31 @@ impl Keeper {
         }
     }
 
+    /// Takes the agents offline that one handle held and no other handle of this process holds.
+    pub fn let_go(&self, core: &Core, held: Vec<String>) -> Result<()> {
+        let mut state = self.state.lock();
+        let alone = held.into_iter().filter(|agent_id| match state.handles.get_mut(agent_id) {
+            Some(handles) if *handles > 1 => {
+                *handles -= 1;
+                false
+            }
+            _ => state.handles.remove(agent_id).is_some(),
+        });
+        let agents: Vec<String> = alone.collect();
+        drop(state);
+        if !agents.is_empty() {
+            // What they have just done must not bring them back.
+            core.relaxed.flush(core)?;
+            let leave = agents::commands::LeaveAll { agents: Some(agents) };
+            system(core, "agent.leave_all", Class::Durable, leave)?;
+        }
+        Ok(())
+    }
+
     /// Takes the agents that this process holds offline.
     pub fn leave(&self, core: &Core) -> Result<()> {
         if std::mem::take(&mut self.state.lock().holds) {
-            system(core, "agent.leave_all", Class::Durable, agents::commands::LeaveAll {})?;
+            system(core, "agent.leave_all", Class::Durable, agents::commands::LeaveAll { agents: None })?;
         }
         Ok(())
     }

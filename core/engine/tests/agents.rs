@@ -159,6 +159,22 @@ fn closing_a_hub_takes_its_agents_offline_at_once() {
 }
 
 #[test]
+fn closing_one_of_several_handles_takes_only_its_own_agents_offline() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Hub::open(folder.path().join("team.db"), HubConfig::default()).unwrap();
+    let (stays, goes) = (open(), open());
+    for (hub, agent) in [(&stays, "ana"), (&goes, "bob"), (&stays, "both"), (&goes, "both")] {
+        hub.run(Register::new(agent)).unwrap();
+        hub.hold_agent(agent).unwrap();
+        hub.hold_agent(agent).unwrap();
+    }
+    goes.run(UpdatePresence { tool_name: Some("Edit".to_owned()), ..update("bob") }).unwrap();
+    goes.close();
+    let offline = |agent| presence(&stays, agent).status == Status::Offline;
+    assert_eq!([offline("ana"), offline("bob"), offline("both")], [false, true, false]);
+}
+
+#[test]
 fn the_summary_comes_to_whoever_listens_and_carries_everyone() {
     let (hub, _) = slow_hub();
     hub.run(Register::new("ana")).unwrap();

@@ -388,16 +388,25 @@ impl Change for Lapse {
 
 /// Takes the agents of a process offline that is closing its hub. The keeper's.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct LeaveAll {}
+pub(crate) struct LeaveAll {
+    /// Only these, of one handle of several.
+    pub agents: Option<Vec<String>>,
+}
 
 impl Change for LeaveAll {
     type Output = usize;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<usize> {
-        let held = tables::held_by(cx.db, cx.holder)?;
+        let mut held = tables::held_by(cx.db, cx.holder)?;
+        if let Some(agents) = &self.agents {
+            held.retain(|agent_id| agents.contains(agent_id));
+        }
         for agent_id in &held {
             let (agent, presence) = known(cx, agent_id)?;
             go_offline(cx, &agent, presence, "closed")?;
+        }
+        if self.agents.is_some() {
+            return Ok(held.len());
         }
         crate::sessions::clients::let_go(cx.db, cx.holder)?;
         cx.db.prepare_cached("DELETE FROM holder WHERE holder = ?1")?.execute([cx.holder])?;
