@@ -19,7 +19,7 @@ from ._bridge import Bridge
 from ._errors import ConflictError, ForkedProcessError, NotFoundError
 from ._execution_async import AsyncExecution
 from ._hooks import Hooking
-from ._hub import _TRIES, given, here, open_native, reduced
+from ._hub import _TRIES, given, here, open_native, point_of, reduced, shown
 from ._native import Hub as NativeHub
 from ._operations_async import Memory as _Memory
 from ._operations_async import Operations
@@ -30,6 +30,8 @@ from ._subscription_async import AsyncSubscription
 from .types import Entry
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ._agent_async import AsyncAgent
     from ._hooks_async import LoopDesk
 
@@ -290,6 +292,21 @@ class AsyncHub(Hooking, Operations):
             self, native.subscribe(filter_of(kinds, **filter), after), timeout, positions
         )
 
+    def at(self, point: int | str | datetime) -> Opening:
+        """The whole hub as it was, as `Hub.at` gives it: ``await`` it, or use ``async with``.
+
+        >>> async with hub.at(42) as then:
+        ...     print(await then.tasks.board())
+        """
+
+        async def opened() -> AsyncHub:
+            native = await self._away(self._native.at, point_of(point))
+            view = type(self).__new__(type(self))
+            view._set(native, self._path, self._options)
+            return view
+
+        return Opening(opened)
+
     def replay(
         self,
         *,
@@ -352,6 +369,11 @@ class AsyncHub(Hooking, Operations):
         return self._path
 
     @property
+    def past(self) -> tuple[int, str] | None:
+        """Where a view of the past stands: the ``seq`` of its last event, and its time; None for the hub itself."""
+        return self._native.past
+
+    @property
     def config(self) -> dict[str, Any]:
         """The whole configuration."""
         return self._native.config
@@ -368,7 +390,7 @@ class AsyncHub(Hooking, Operations):
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<AsyncHub {self._path!r}{', closed' if self.closed else ''}>"
+        return shown(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return reduced(type(self), self._path, self._options)
+        return reduced(self)

@@ -23,7 +23,10 @@ from ._subscription import Item, Subscription, filter_of
 from .types import Entry
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ._agent import Agent
+    from ._async import AsyncHub
 
 # How often `memory.update` tries: past it, something else is wrong.
 _TRIES = 1_000
@@ -56,16 +59,37 @@ def given(input: dict[str, Any] | None, fields: dict[str, Any]) -> dict[str, Any
     return {**input, **fields} if fields and isinstance(input, dict) else input
 
 
+def point_of(point: int | str | datetime) -> int | str:
+    """A point of the past as the engine reads it."""
+    if isinstance(point, (int, str)) or not hasattr(point, "tzinfo"):
+        return point
+    if point.tzinfo is None:
+        raise InvalidInputError(
+            f"at: must be a time with its zone; got {point!r}",
+            hint="give it one: datetime.now(timezone.utc)",
+            details={"field": "at", "value": point.isoformat()},
+        )
+    return point.isoformat()
+
+
+def shown(hub: Hub | AsyncHub) -> str:
+    """What a hub looks like in a shell."""
+    past, closed = hub.past, ", closed" if hub.closed else ""
+    return f"<{type(hub).__name__} {hub.path!r}{f' at seq {past[0]}' if past else ''}{closed}>"
+
+
 def reopened(kind: type[Any], path: str, options: dict[str, Any]) -> Any:
     """What a pickled hub becomes: the same file, opened again."""
     return kind.open(path, **options)
 
 
-def reduced(kind: type[Any], path: str, options: dict[str, Any]) -> tuple[Any, ...]:
+def reduced(hub: Hub | AsyncHub) -> tuple[Any, ...]:
     """How a hub is pickled: as its path."""
-    if path == ":memory:":
+    if hub.past:
+        raise TypeError("a view of the past cannot be pickled: pickle the hub itself and call at() again")
+    if hub.path == ":memory:":
         raise TypeError("a hub in memory cannot be pickled: it lives in this process only; open it on a file")
-    return reopened, (kind, os.path.abspath(path), options)
+    return reopened, (type(hub), os.path.abspath(hub.path), hub._options)
 
 
 def here() -> dict[str, Any]:
@@ -296,6 +320,28 @@ class Hub(Hooking, Operations):
         ).start()
         return subscription
 
+    def at(self, point: int | str | datetime) -> Hub:
+        """The whole hub as it was: the same queries, answered as they would have been then.
+
+        It cannot be changed nor listened to. Close it when you are done, or use it with ``with``.
+
+        Args:
+            point: A ``seq`` (the hub just after that event; 0 is the empty hub), or a time: a datetime with its
+                zone, or text such as ``"2026-01-14T14:50:30Z"``.
+
+        Raises:
+            NotFoundError: The point is no longer kept; its details name the oldest that is.
+            InvalidInputError: It has not come yet, or is no point.
+
+        >>> with hub.at(42) as then:
+        ...     print(then.tasks.board())
+        """
+        native = self._native.at(point_of(point))
+        view = type(self).__new__(type(self))
+        view._path, view._options = self._path, self._options
+        view._set(native)
+        return view
+
     def replay(
         self,
         *,
@@ -365,6 +411,11 @@ class Hub(Hooking, Operations):
         return self._path
 
     @property
+    def past(self) -> tuple[int, str] | None:
+        """Where a view of the past stands: the ``seq`` of its last event, and its time; None for the hub itself."""
+        return self._native.past
+
+    @property
     def config(self) -> dict[str, Any]:
         """The whole configuration."""
         return self._native.config
@@ -381,10 +432,10 @@ class Hub(Hooking, Operations):
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Hub {self._path!r}{', closed' if self.closed else ''}>"
+        return shown(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return reduced(type(self), self._path, self._options)
+        return reduced(self)
 
 
 def _handle(subscription: Subscription, handler: Callable[[Item], object]) -> None:

@@ -6,6 +6,7 @@ use folkmoot_engine::activity::{ActivityFilter, Replay};
 use folkmoot_engine::error::caught;
 use folkmoot_engine::hub::Check;
 use folkmoot_engine::input::read_input;
+use folkmoot_engine::past::At;
 use folkmoot_engine::{Error, Filter, HubConfig, Principal};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -170,6 +171,20 @@ impl Hub {
         let after = read_after(after).map_err(|error| to_python(py, &error))?;
         let live = outside(py, || self.hub.execution_as(&self.by, task_id, after))?;
         Ok(Subscription::new(Source::Execution(Box::new(live)), self.hub.clone()))
+    }
+
+    /// The hub as it was at a `seq` or a time.
+    fn at(&self, py: Python<'_>, point: &Bound<'_, PyAny>) -> PyResult<Hub> {
+        let point = to_json::value(point).map_err(|error| to_python(py, &error.within("at")))?;
+        let hub =
+            outside(py, || self.hub.at(At::read(&serde_json::from_slice(&point).unwrap_or_default())?))?;
+        Ok(Hub { hub, by: self.by.clone() })
+    }
+
+    /// Where a view of the past stands: its `seq` and its time.
+    #[getter]
+    fn past(&self) -> Option<(u64, String)> {
+        self.hub.past().map(|(seq, time)| (seq, time.to_string()))
     }
 
     /// Follows the feed from now on, or from after a `seq`.

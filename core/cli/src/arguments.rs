@@ -160,6 +160,9 @@ pub struct WatchArgs {
 pub struct StatsArgs {
     /// The hub's file
     pub path: PathBuf,
+    /// Show the hub as it was just after an event, or at a time such as 2026-01-14T14:50:30Z
+    #[arg(long, value_name = "SEQ|TIME")]
+    pub at: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -5,6 +5,9 @@ use std::io::Write;
 
 use folkmoot::events::{HubStats, HubStatus, Stats, StatusOf};
 
+use folkmoot::past::At;
+use serde_json::Value;
+
 use crate::arguments::StatsArgs;
 use crate::failure::Failure;
 use crate::hub;
@@ -12,7 +15,11 @@ use crate::output::{Paint, bytes, one_line, thousands};
 
 /// Runs the command.
 pub fn run(args: &StatsArgs) -> Result<(), Failure> {
-    let hub = hub::open_to_read(&args.path, &args.config)?;
+    let mut hub = hub::open_to_read(&args.path, &args.config)?;
+    if let Some(point) = &args.at {
+        let point = point.parse().map_or_else(|_| Value::from(point.as_str()), |seq: u64| Value::from(seq));
+        hub = hub.at(At::read(&point)?)?;
+    }
     let (status, stats) = (hub.run(HubStatus {})?, hub.run(HubStats {})?);
     let mut out = std::io::stdout().lock();
     if args.json {

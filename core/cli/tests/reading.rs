@@ -140,6 +140,10 @@ fn stats_counts_what_is_there() {
     assert_eq!(stats["stats"]["memory_keys"], 2);
     assert_eq!(stats["stats"]["events"]["memory.updated"], 4);
     assert_eq!(stats["stats"]["events"]["event.published"], 1);
+    let then = json_of(&["stats", text(&path), "--json", "--at", "2"]);
+    assert_eq!((&then["stats"]["memory_keys"], &then["status"]["seq"]), (&json!(0), &json!(2)));
+    let (_, error) = fails(&["stats", text(&path), "--at", "yesterday"]);
+    assert!(error.contains("at: must be a seq (a whole number from 0) or a time"), "{error}");
     let words = succeeds(&["stats", text(&path)]);
     assert!(words.contains("memory keys     2\n"), "{words}");
     assert!(!words.contains('\u{1b}'), "colour on what is no terminal: {words:?}");

@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::events::event::{Body, Stamp};
 use crate::log;
+use crate::past::fold::{Words, fold};
 use crate::storage::schema;
 
 /// What a check found.
@@ -85,7 +85,7 @@ pub(crate) fn check(db: &Connection) -> Result<Report> {
     let events = log::verify_chain(db)?;
     let (base_seq, _) = log::base(db)?;
     let shadow = schema::shadow()?;
-    fold(db, &shadow)?;
+    fold_all(db, &shadow)?;
     let mut report =
         Report { events, base_seq, head_seq: log::head(db)?.seq, rows_equal: 0, rows_older_than_log: 0 };
     for table in TABLES {
@@ -95,35 +95,11 @@ pub(crate) fn check(db: &Connection) -> Result<Report> {
 }
 
 /// Applies every event of the log to empty tables.
-fn fold(db: &Connection, shadow: &Connection) -> Result<()> {
-    const PAGE: usize = 1_000;
-    let mut after = 0;
+fn fold_all(db: &Connection, shadow: &Connection) -> Result<()> {
     shadow.execute_batch("BEGIN")?;
-    loop {
-        let events = log::read(db, [0; 6], after, PAGE)?;
-        let Some(last) = events.last() else { break };
-        after = last.seq;
-        for event in &events {
-            if let Some(body) = decode(&event.kind, event.data.text())? {
-                body.apply(shadow, Stamp { seq: event.seq, time: event.time }, event.data.text())?;
-            }
-        }
-    }
+    fold(shadow, 0, u64::MAX, Words::InLog, |after, most| log::read(db, [0; 6], after, most))?;
     shadow.execute_batch("COMMIT")?;
     Ok(())
-}
-
-/// Reads an event's body back, whichever noun it is of; `None` for kinds this version does not know.
-fn decode(kind: &str, data: &str) -> Result<Option<Box<dyn Body>>> {
-    match kind.split_once('.').map_or(kind, |(noun, _)| noun) {
-        "agent" | "presence" => crate::agents::events::decode(kind, data),
-        "message" => crate::messages::events::decode(kind, data),
-        "activity" => crate::activity::events::decode(kind, data),
-        "session" | "channel" => crate::sessions::events::decode(kind, data),
-        "task" => crate::tasks::events::decode(kind, data),
-        "memory" => crate::memory::events::decode(kind, data),
-        _ => Ok(None),
-    }
 }
 
 fn compare(

@@ -62,6 +62,9 @@ pub struct HubConfig {
     pub retain_days: f64,
     /// Minutes that relaxed events are kept.
     pub retain_pulse_minutes: f64,
+    /// Keep, beside the file, the tables as of the last event that retention took, so that time travel reaches back to
+    /// there. It takes as much room as the tables.
+    pub retain_past: bool,
     /// Versions kept of each memory key.
     pub retain_versions: u64,
     /// How many activities the feed keeps at most.
@@ -121,6 +124,7 @@ impl Default for HubConfig {
             retain_events: 1_000_000,
             retain_days: 30.0,
             retain_pulse_minutes: 10.0,
+            retain_past: true,
             retain_versions: 100,
             retain_activities: 1_000_000,
             retain_activity_days: 30.0,

@@ -14,6 +14,7 @@ use crate::hooks::Hooks;
 use crate::keeper::Keeper;
 use crate::leases::LeaseWatch;
 use crate::memory::cache::Cache;
+use crate::past::{LastView, Past};
 use crate::pipeline::append::Writer;
 use crate::pipeline::command::{Change, Class, Pending};
 use crate::pipeline::publish::Publisher;
@@ -21,8 +22,8 @@ use crate::pipeline::queue::Queue;
 use crate::pool::Pool;
 use crate::principal::Principal;
 use crate::seams::Seams;
-use crate::storage::Storage;
 use crate::storage::checkpoint::Checkpoint;
+use crate::storage::{Storage, Under};
 
 /// What all handles of one hub in one process share.
 pub(crate) struct Core {
@@ -38,6 +39,9 @@ pub(crate) struct Core {
     pub keeper: Keeper,
     pub pool: Arc<Pool>,
     pub hooks: Hooks,
+    /// Where it stands, when it is a view of the past.
+    pub past: Option<Past>,
+    pub last_view: LastView,
     /// This process's incarnation, which holds leases.
     pub holder: String,
     pub handles: AtomicUsize,
@@ -56,8 +60,19 @@ struct Tail {
 
 impl Core {
     pub fn open(path: &std::path::Path, config: HubConfig, seams: Seams) -> Result<Arc<Core>> {
+        Core::open_over(path, config, seams, None)
+    }
+
+    /// Opens the tables of a view of the past over what lies under it; a hub of its own, where there is neither.
+    pub fn open_over(
+        path: &std::path::Path,
+        config: HubConfig,
+        seams: Seams,
+        past: Option<(Past, Under)>,
+    ) -> Result<Arc<Core>> {
         config.check()?;
-        let (storage, mut conn) = Storage::open(path, &config, &seams)?;
+        let (past, under) = past.unzip();
+        let (storage, mut conn) = Storage::open(path, &config, &seams, under)?;
         let checkpoint = Arc::<Checkpoint>::default();
         let grown = checkpoint.clone();
         conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
@@ -77,6 +92,8 @@ impl Core {
             keeper: Keeper::default(),
             pool: Arc::default(),
             hooks: Hooks::default(),
+            past,
+            last_view: LastView::default(),
             holder,
             handles: AtomicUsize::new(0),
             tail: Tail::default(),
@@ -201,6 +218,7 @@ impl Core {
             return;
         }
         self.hooks.close();
+        self.last_view.close();
         if !self.config.read_only {
             // First no more are taken, then all that were are written.
             self.relaxed.close();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use folkmoot_sys::sync::{Mutex, PerProcess};
 
 use crate::activity::{self, ActivityFilter, Follow, Format, Playback, Replay};
+use crate::clock::Time;
 use crate::config::HubConfig;
 use crate::core::Core;
 use crate::error::{Error, Result};
@@ -99,6 +100,28 @@ impl Hub {
         Hub { handle: Arc::new(handle) }
     }
 
+    /// A view of a core that nobody holds yet.
+    pub(crate) fn first(core: Arc<Core>) -> Hub {
+        core.handles.store(1, Ordering::Release);
+        Hub::over(core)
+    }
+
+    /// Another handle on the same view, if it is one of this point.
+    pub(crate) fn again(&self, seq: u64, time: Time) -> Option<Hub> {
+        let core = &self.handle.core;
+        let same = core.past.as_ref().is_some_and(|past| past.seq == seq && past.time == time);
+        (same && !core.is_forked() && core.take_handle()).then(|| Hub::over(core.clone()))
+    }
+
+    /// Refuses what only the present can do.
+    pub(crate) fn present(&self, what: &str) -> Result<&Arc<Core>> {
+        let core = self.core()?;
+        match &core.past {
+            Some(past) => Err(past.refuse(what)),
+            None => Ok(core),
+        }
+    }
+
     pub(crate) fn core(&self) -> Result<&Arc<Core>> {
         if self.handle.closed.load(Ordering::Acquire) {
             return Err(Error::unavailable("this hub is closed")
@@ -121,7 +144,8 @@ impl Hub {
 
     /// The path of the file.
     pub fn path(&self) -> &Path {
-        &self.handle.core.storage.path
+        let core = &self.handle.core;
+        core.past.as_ref().map_or(&core.storage.path, |past| &past.path)
     }
 
     /// The configuration.
@@ -144,6 +168,7 @@ impl Hub {
     ) -> Result<Vec<u8>> {
         let core = self.core()?;
         let operation = operations::find(name)?;
+        check_past(core, operation)?;
         match hooks::before(core, operation, by, input, check)? {
             None => run(core, operation, by, input, check),
             Some(changed) => run(core, operation, by, changed.text.as_bytes(), check)
@@ -164,6 +189,7 @@ impl Hub {
     ) {
         let prepared = self.core().and_then(|core| {
             let operation = operations::find(name)?;
+            check_past(core, operation)?;
             Ok((core, operation))
         });
         let (core, operation) = match prepared {
@@ -203,6 +229,9 @@ impl Hub {
     /// Runs a typed operation on someone's behalf.
     pub fn run_as<O: Operate>(&self, by: &Principal, input: O) -> Result<O::Output> {
         let core = self.core()?;
+        if core.past.is_some() {
+            check_past(core, operations::find(O::NAME)?)?;
+        }
         hooks::before_typed(core, by, input, |input| input.operate(core, by, &mut || Ok(())))
     }
 
@@ -293,12 +322,12 @@ impl Hub {
 
     /// Plays back on someone's behalf: what that principal may not see is left out.
     pub fn replay_as(&self, by: &Principal, replay: Replay) -> Result<Playback> {
-        Playback::open(self.core()?, by, &replay)
+        Playback::open(self.present("a view plays nothing back")?, by, &replay)
     }
 
     /// Has this process beat for the agent until it leaves or this handle is closed. The agent must be registered.
     pub fn hold_agent(&self, agent_id: &str) -> Result<()> {
-        let core = self.core()?;
+        let core = self.present("nobody is held")?;
         let mut held = self.handle.held.lock();
         core.keeper.hold(core, agent_id, !held.contains(agent_id))?;
         held.insert(agent_id.to_owned());
@@ -313,20 +342,20 @@ impl Hub {
 
     /// Does once what the hub's own threads do by the clock: expiry, retention, summaries. For simulations.
     pub fn tend(&self) -> Result<()> {
-        let core = self.core()?;
+        let core = self.present("there is nothing to tend")?;
         core.keeper.tend(core)
     }
 
     /// Copies the hub into a new file while it is in use.
     pub fn backup(&self, to: impl AsRef<Path>) -> Result<()> {
-        let core = self.core()?;
+        let core = self.present("it is not backed up")?;
         core.relaxed.flush(core)?;
         core.storage.backup(to.as_ref())
     }
 
     /// Checks the whole file: SQLite's own check, the chain of the log, and that its fold equals the tables.
     pub fn check(&self) -> Result<crate::check::Report> {
-        let core = self.core()?;
+        let core = self.present("it is not checked")?;
         // A connection that has checked before remembers how the search index was laid out then, and would call an index
         // that has grown since damaged.
         let conn = core.storage.connect(false)?;
@@ -344,6 +373,11 @@ impl Hub {
     pub fn is_closed(&self) -> bool {
         self.handle.closed.load(Ordering::Acquire)
     }
+}
+
+/// Refuses what a view of the past cannot answer.
+fn check_past(core: &Core, operation: &Operation) -> Result<()> {
+    core.past.as_ref().map_or(Ok(()), |past| past.check(operation))
 }
 
 /// Runs an operation whose hooks have been asked.

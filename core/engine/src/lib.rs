@@ -26,6 +26,7 @@ pub(crate) mod log;
 pub mod memory;
 pub mod messages;
 pub mod operations;
+pub mod past;
 pub mod pipeline;
 pub(crate) mod pool;
 pub mod principal;

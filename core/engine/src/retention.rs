@@ -8,6 +8,8 @@ use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Time;
+use crate::config::HubConfig;
 use crate::core::Core;
 use crate::error::Result;
 use crate::keeper::system;
@@ -57,15 +59,33 @@ impl Counted {
 pub(crate) fn trim(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
     crate::search::catch_up(core)?;
     let keep = core.config.retain_events;
-    let surplus = core.storage.read(|reader| counted.lock().surplus(reader.db, keep))?;
+    let mut counted = counted.lock();
+    let surplus = core.storage.read(|reader| counted.surplus(reader.db, keep))?;
     crate::activity::index::follow_behind(core, surplus)?;
     crate::activity::forget::forget(core)?;
-    while !system(core, "retention.trim", Class::Shared, Trim { surplus })? {
-        if core.is_closed() {
+    loop {
+        let upto =
+            core.storage.read(|reader| next(reader.db, reader.steady, reader.config, surplus, u64::MAX))?;
+        let imaged = upto.map_or(0, |upto| keep_past(core, upto));
+        if system(core, "retention.trim", Class::Shared, Trim { surplus, imaged })? || core.is_closed() {
             return Ok(());
         }
     }
-    Ok(())
+}
+
+/// Has the events that go next folded into the image of the past; answers the last that may go.
+fn keep_past(core: &Core, upto: u64) -> u64 {
+    if core.config.retain_past {
+        match crate::past::image::advance(core, upto) {
+            Ok(imaged) => return imaged,
+            Err(error) => {
+                tracing::warn!(%error, "the past cannot be kept; what retention takes is out of reach")
+            }
+        }
+    }
+    // An image that stays behind the log is of no use, and on a full disk its room is needed.
+    crate::past::image::discard(core);
+    u64::MAX
 }
 
 /// One step; answers whether nothing is left to take.
@@ -73,13 +93,15 @@ pub(crate) fn trim(core: &Core, counted: &Mutex<Counted>) -> Result<()> {
 struct Trim {
     /// The last `seq` that is too many.
     surplus: u64,
+    /// The last `seq` that the image of the past holds.
+    imaged: u64,
 }
 
 impl Change for Trim {
     type Output = bool;
 
     fn decide(&self, cx: &mut Decide<'_>) -> Result<bool> {
-        let events = trim_events(cx, self.surplus)?;
+        let events = trim_events(cx, self.surplus, self.imaged)?;
         let pulses = trim_pulses(cx)?;
         let idems = trim_idempotency(cx)?;
         crate::agents::tables::forget_holders(cx.db, cx.holder)?;
@@ -88,30 +110,35 @@ impl Change for Trim {
     }
 }
 
-fn trim_events(cx: &Decide<'_>, surplus: u64) -> Result<i64> {
-    let (base, _) = log::base(cx.db)?;
-    let indexed: i64 = cx
-        .db
+/// The last event that the next step takes, none later than `most`.
+fn next(db: &Connection, steady: Time, config: &HubConfig, surplus: u64, most: u64) -> Result<Option<u64>> {
+    let (base, _) = log::base(db)?;
+    let indexed: i64 = db
         .prepare_cached("SELECT min(fts.seq, feed.seq) FROM fts_upto fts, feed_upto feed")?
         .query_row([], |row| row.get(0))?;
-    let oldest = cx.steady.plus_seconds(-cx.config.retain_days * 86_400.0).millis();
+    let most = i64::try_from(most).unwrap_or(i64::MAX).min(indexed);
+    let oldest = steady.plus_seconds(-config.retain_days * 86_400.0).millis();
     // The newest event stays, whatever its age: the next one's hash follows from it. Only what is old from the front on
     // goes: an event of a clock that was wrong for a while must not take those before it along.
-    let upto: Option<i64> = cx
-        .db
+    let upto: Option<i64> = db
         .prepare_cached(
             "WITH next AS (SELECT seq, time FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2)
              SELECT max(seq) FROM next WHERE seq < (SELECT max(seq) FROM event) AND seq <= ?5
              AND seq < ifnull((SELECT min(seq) FROM next WHERE seq > ?3 AND time >= ?4), 9223372036854775807)",
         )?
-        .query_row(params![base as i64, STEP, surplus as i64, oldest, indexed], |row| row.get(0))?;
+        .query_row(params![base as i64, STEP, surplus as i64, oldest, most], |row| row.get(0))?;
+    Ok(upto.map(|upto| upto as u64))
+}
+
+fn trim_events(cx: &Decide<'_>, surplus: u64, most: u64) -> Result<i64> {
+    let upto = next(cx.db, cx.steady, cx.config, surplus, most)?;
     let Some(upto) = upto else { return Ok(0) };
-    crate::memory::tables::set_aside(cx.db, upto as u64, cx.config.retain_versions)?;
-    crate::tasks::tables::set_aside(cx.db, upto as u64)?;
+    crate::memory::tables::set_aside(cx.db, upto, cx.config.retain_versions)?;
+    crate::tasks::tables::set_aside(cx.db, upto)?;
     cx.db
         .prepare_cached("UPDATE hub SET base_seq = ?1, base_hash = (SELECT hash FROM event WHERE seq = ?1)")?
-        .execute([upto])?;
-    Ok(cx.db.prepare_cached("DELETE FROM event WHERE seq <= ?1")?.execute([upto])? as i64)
+        .execute([upto as i64])?;
+    Ok(cx.db.prepare_cached("DELETE FROM event WHERE seq <= ?1")?.execute([upto as i64])? as i64)
 }
 
 fn trim_pulses(cx: &Decide<'_>) -> Result<i64> {

@@ -54,7 +54,7 @@ pub use folkmoot_engine::{
 };
 pub use folkmoot_engine::{
     activity, agents, check, clock, config, error, events, hooks, hub, json, memory, messages, operations,
-    principal, sessions, spreadsheet, tasks,
+    past, principal, sessions, spreadsheet, tasks,
 };
 
 /// The guides' Rust runs as tests.
@@ -74,4 +74,6 @@ mod guides {
     mod sessions {}
     #[doc = include_str!("../../../docs/guides/tasks.md")]
     mod tasks {}
+    #[doc = include_str!("../../../docs/guides/time-travel.md")]
+    mod time_travel {}
 }

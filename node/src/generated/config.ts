@@ -58,6 +58,8 @@ export interface HubConfig {
   readonly retain_days?: number | undefined;
   /** How many events the log keeps. Default: `1000000`. */
   readonly retain_events?: number | undefined;
+  /** Keep, beside the file, the tables as of the last event that retention took, so that time travel reaches back to there. It takes as much room as the tables. Default: `true`. */
+  readonly retain_past?: boolean | undefined;
   /** Minutes that relaxed events are kept. Default: `10.0`. */
   readonly retain_pulse_minutes?: number | undefined;
   /** Versions kept of each memory key. Default: `100`. */

@@ -141,6 +141,10 @@ pub struct Presence {
     pub joined_at: Option<Time>,
     /// When it was last heard of.
     pub last_seen: Option<Time>,
+    /// Only in a view of the past: what moved it after this time is no longer kept, so the rest may be older than the
+    /// view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertain_since: Option<Time>,
 }
 
 impl Presence {
@@ -162,6 +166,7 @@ impl Presence {
             performance: Performance::default(),
             joined_at: None,
             last_seen: None,
+            uncertain_since: None,
         }
     }
 }

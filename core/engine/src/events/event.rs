@@ -64,15 +64,25 @@ pub struct Event {
 impl Event {
     /// A frame without a `seq`, for subscribers of this process; the newest of its kind and subject replaces the others.
     pub(crate) fn frame(core: &Core, kind: &'static str, subject: Option<&str>, data: Value) -> Event {
+        let place = Place { subject: subject.map(str::to_owned), ..Place::default() };
+        Event {
+            time: core.seams.clock.wall(),
+            hub: core.storage.hub_id,
+            ..Event::of(kind, place, Json::from(data))
+        }
+    }
+
+    /// An event that is in no log.
+    pub(crate) fn of(kind: &'static str, place: Place, data: Json) -> Event {
         Event {
             seq: 0,
             kind: kind.into(),
-            time: core.seams.clock.wall(),
+            time: Time::default(),
             principal: Principal::Process,
-            place: Place { subject: subject.map(str::to_owned), ..Place::default() },
-            data: Json::from(data),
+            place,
+            data,
             relaxed: true,
-            hub: core.storage.hub_id,
+            hub: [0; 6],
             wire: OnceLock::new(),
         }
     }

@@ -172,9 +172,10 @@ impl Compose for HubStatus {
     fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<StatusOf> {
         let core = scope.core;
         let (head, base) = core.storage.read(|reader| Ok((log::head(reader.db)?, log::base(reader.db)?)))?;
+        let path = core.past.as_ref().map_or(&core.storage.path, |past| &past.path);
         Ok(StatusOf {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            path: core.storage.path.display().to_string(),
+            path: path.display().to_string(),
             format: crate::storage::schema::FORMAT,
             seq: head.seq,
             base_seq: base.0,

@@ -136,6 +136,9 @@ impl Subscription {
         after: Option<u64>,
     ) -> Result<Subscription> {
         filter.check()?;
+        if let Some(past) = &core.past {
+            return Err(past.refuse("nothing new is to be heard"));
+        }
         let shared = Arc::new(Shared {
             filter,
             state: Mutex::new(State { queue: VecDeque::new(), behind: after, skip: 0, closed: false }),

@@ -91,7 +91,7 @@ impl Hub {
 
     /// Registers a hook whose function is run by someone else: the seam for other languages.
     pub fn hook(&self, hook: Hook, handler: Handler) -> Result<()> {
-        let core = self.core()?;
+        let core = self.present("nothing happens for a hook to be asked about")?;
         let name = hook.name.clone();
         let point = hook.point;
         let registered = core.hooks.add(hook, handler)?;

@@ -41,6 +41,14 @@ pub struct Reader<'a> {
     pub config: &'a HubConfig,
 }
 
+/// What lies under the tables of a view of the past.
+pub(crate) struct Under {
+    /// Run by each reading connection: puts the log of the hub itself in place of the view's own tables.
+    pub sql: String,
+    /// The folder of the tables; goes away with the view.
+    pub folder: tempfile::TempDir,
+}
+
 /// The file, its sidecar and its reading connections.
 pub(crate) struct Storage {
     pub path: PathBuf,
@@ -55,17 +63,27 @@ pub(crate) struct Storage {
     displaced: AtomicBool,
     seams: Seams,
     config: HubConfig,
-    /// Keeps the folder of a hub in memory until it is closed.
+    under: Option<String>,
+    /// Keeps the folder of a hub in memory, or of a view of the past, until it is closed.
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Storage {
     /// Opens the file, creating it when it is not there; answers the storage and the connection that writes.
-    pub fn open(path: &Path, config: &HubConfig, seams: &Seams) -> Result<(Storage, Connection)> {
+    pub fn open(
+        path: &Path,
+        config: &HubConfig,
+        seams: &Seams,
+        under: Option<Under>,
+    ) -> Result<(Storage, Connection)> {
         schema::check_sqlite()?;
         // Forks are noticed, and SQLite is prepared for them, from before the first file is opened.
         let _ = folkmoot_sys::fork_generation();
-        let (path, folder) = place(path)?;
+        let (path, mut folder) = place(path)?;
+        let under = under.map(|under| {
+            folder = Some(under.folder);
+            under.sql
+        });
         connection::check_path(&path, config)?;
         look_first(&path, config, seams)?;
         let sidecar = open_sidecar(&path)?;
@@ -88,6 +106,7 @@ impl Storage {
             displaced: AtomicBool::new(false),
             seams: seams.clone(),
             config: config.clone(),
+            under,
             _folder: folder,
         };
         Ok((storage, conn))
@@ -191,6 +210,16 @@ impl Storage {
         let conn = connection::open(&self.path, &self.config, &self.seams, writable)?;
         // Another file may lie there by now.
         self.look().inspect_err(|_| self.displaced.store(true, Ordering::Relaxed))?;
+        if let Some(sql) = &self.under {
+            conn.execute_batch("PRAGMA query_only=OFF")?;
+            conn.execute_batch(sql)?;
+            conn.execute_batch("PRAGMA query_only=ON")?;
+            let hub_id: Vec<u8> = conn.query_row("SELECT hub_id FROM hub", [], |row| row.get(0))?;
+            if hub_id != self.hub_id {
+                return Err(Error::unavailable("the file of the hub was replaced while its past was read")
+                    .hint("close this view and open the file again"));
+            }
+        }
         Ok(conn)
     }
 

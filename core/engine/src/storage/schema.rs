@@ -100,22 +100,33 @@ fn create(conn: &mut Connection, seams: &Seams) -> Result<()> {
     let mut ids = (seams.ids)();
     let hub_id: Vec<u8> = (0..6).map(|_| ids.below(256) as u8).collect();
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    tx.execute_batch(include_str!("schema_2.sql"))?;
-    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-    tx.pragma_update(None, "user_version", FORMAT)?;
-    tx.execute(
-        "INSERT INTO hub VALUES (1, ?1, ?1, ?1, ?2, ?3, 0, zeroblob(32))",
-        params![FORMAT, hub_id, seams.clock.wall().millis()],
-    )?;
-    tx.execute("INSERT INTO fts_upto VALUES (1, 0)", [])?;
+    shape(&tx, &hub_id, seams.clock.wall().millis())?;
+    seal(&tx)?;
     tx.commit()?;
+    Ok(())
+}
+
+/// Makes the empty tables of a hub of this identity.
+pub(crate) fn shape(db: &Connection, hub_id: &[u8], created_at: i64) -> Result<()> {
+    db.execute_batch(include_str!("schema_2.sql"))?;
+    db.execute(
+        "INSERT INTO hub VALUES (1, ?1, ?1, ?1, ?2, ?3, 0, zeroblob(32))",
+        params![FORMAT, hub_id, created_at],
+    )?;
+    db.execute("INSERT INTO fts_upto VALUES (1, 0)", [])?;
+    Ok(())
+}
+
+/// Marks a file as a hub of this schema.
+pub(crate) fn seal(db: &Connection) -> Result<()> {
+    db.pragma_update(None, "application_id", APPLICATION_ID)?;
+    db.pragma_update(None, "user_version", FORMAT)?;
     Ok(())
 }
 
 /// An empty hub in memory with the tables of the fold, for comparing.
 pub(crate) fn shadow() -> Result<Connection> {
     let conn = Connection::open_in_memory()?;
-    conn.execute_batch(include_str!("schema_2.sql"))?;
-    conn.execute("INSERT INTO hub VALUES (1, ?1, ?1, ?1, zeroblob(6), 0, 0, zeroblob(32))", params![FORMAT])?;
+    shape(&conn, &[0; 6], 0)?;
     Ok(conn)
 }
