@@ -17,6 +17,8 @@ import type {
   PresenceUpdateInput,
   Agent as Profile,
   PublishedEvent,
+  Session,
+  SessionStartInput,
   Task,
   TaskCreateInput,
 } from "./generated/types.js";
@@ -25,6 +27,7 @@ import type { Hub } from "./hub.js";
 import { Memory, type UpdateOptions } from "./memory.js";
 import type { NativeHub } from "./native.js";
 import type { AgentInput, Answer, Arguments, OperationName } from "./operation.js";
+import { AgentSession } from "./session.js";
 import { type SubscribeOptions, Subscription } from "./subscription.js";
 
 type Fields = Record<string, unknown>;
@@ -239,13 +242,27 @@ export class Agent implements AsyncDisposable {
     return this.call("event.publish", { event_type, payload, ...fields } as any, call);
   }
 
+  /** Starts a session, which this agent owns; who else takes part goes first, as ids or as `{ agent_id, role }`. */
+  async startSession(
+    participants: SessionStartInput["participants"] = [],
+    options: Partial<SessionStartInput> & CallOptions = {},
+  ): Promise<AgentSession> {
+    const [fields, call] = parted(options);
+    return this.session(await this.call("session.start", { participants, ...fields }, call));
+  }
+
+  /** A session as this agent sees it, by the session or by its id. */
+  session(session: Session | string): AgentSession {
+    return new AgentSession(this, typeof session === "string" ? session : session.session_id);
+  }
+
   /** Listens as this agent: what it may not see is left out; filters as `hub.subscribe` does. */
   subscribe<K extends string = string>(
     options: SubscribeOptions<K> & { readonly positions: true },
   ): Subscription<Item<K>>;
   subscribe<K extends string = string>(options?: SubscribeOptions<K>): Subscription<Event<K> | Gap>;
   subscribe(options: SubscribeOptions = {}): Subscription<any> {
-    return new Subscription(this.hub, this.#native, options);
+    return Subscription.ofEvents(this.hub, this.#native, options);
   }
 
   /** Takes the agent offline. What it holds lapses with its leases: release it before if need be. */

@@ -2,6 +2,7 @@
 
 import { abortable, answer } from "./bridge.js";
 import type { Caller, CallOptions } from "./caller.js";
+import { depth } from "./depth.js";
 import { invalid, native } from "./errors.js";
 import type { Entry, MemoryGetInput, PresenceUpdateInput, Updated } from "./generated/types.js";
 import { inputText } from "./json.js";
@@ -33,10 +34,10 @@ export class Calls implements Caller {
     }
     const text = inputText(input);
     const signal = options?.signal;
-    if (signal === undefined) return answer(this.#native.submit(name, text));
+    if (signal === undefined) return answer(this.#native.submit(name, text, depth()));
     checkSignal(signal);
     signal.throwIfAborted();
-    return abortable(this.#native.submit(name, text), signal, (late) => this.#giveBack(name, late));
+    return abortable(this.#native.submit(name, text, depth()), signal, (late) => this.#giveBack(name, late));
   }
 
   /** Taken at once, on this thread: nothing in it waits. */
@@ -44,7 +45,7 @@ export class Calls implements Caller {
     if (options?.signal !== undefined || !isSimple(input))
       return this.call("presence.update", input, options);
     const given = input as Record<string, any>;
-    native(() =>
+    const taken = native(() =>
       this.#native.presenceUpdate(
         given.agent_id,
         given.tool_name,
@@ -56,7 +57,7 @@ export class Calls implements Caller {
         given.status,
       ),
     );
-    return ACCEPTED;
+    return taken ? ACCEPTED : this.call("presence.update", input);
   }
 
   /** A value that was read since the last change of anyone is read on this thread: nothing in it waits. */

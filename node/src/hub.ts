@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import { Activities } from "./activities.js";
 import { Agent } from "./agent.js";
 import { answer, open, ringAll } from "./bridge.js";
 import type { Caller } from "./caller.js";
@@ -10,13 +11,16 @@ import { Calls } from "./calls.js";
 import { FolkmootError, invalid, native } from "./errors.js";
 import type { Event, Gap, Item } from "./event.js";
 import type { HubConfig } from "./generated/config.js";
-import { Operations } from "./generated/operations.js";
-import type { AgentRegisterInput } from "./generated/types.js";
+import type { ActivityReplayInput, AgentRegisterInput } from "./generated/types.js";
+import { Hooking } from "./hooks.js";
 import { inputText } from "./json.js";
 import { Memory } from "./memory.js";
 import type { NativeHub } from "./native.js";
 import type { Answer, Arguments, Input, OperationName } from "./operation.js";
+import { Replay } from "./replay.js";
 import { type SubscribeOptions, Subscription } from "./subscription.js";
+import { Tasks } from "./tasks.js";
+import { warn } from "./warn.js";
 
 /** How to open a hub: keys of the configuration, and where else to look for them. */
 export interface OpenOptions extends HubConfig {
@@ -35,10 +39,6 @@ export interface OnOptions<K extends string>
   readonly onGap?: (gap: Gap) => void;
 }
 
-function warn(text: string): void {
-  process.emitWarning(text, "FolkmootWarning");
-}
-
 /**
  * One process's handle on a hub.
  *
@@ -50,17 +50,21 @@ function warn(text: string): void {
  * await hub.close();
  * ```
  */
-export class Hub extends Operations implements AsyncDisposable {
+export class Hub extends Hooking implements AsyncDisposable {
+  declare readonly activities: Activities;
   declare readonly memory: Memory;
+  declare readonly tasks: Tasks;
   /** The path of the file, or `":memory:"`. */
   readonly path: string;
   readonly #native: NativeHub;
 
   private constructor(native_: NativeHub, path: string) {
     const calls = new Calls(native_);
-    super(calls);
-    this.memory = new Memory(calls);
+    super(calls, native_);
     this.#native = native_;
+    this.activities = new Activities(calls, this, native_);
+    this.memory = new Memory(calls);
+    this.tasks = new Tasks(calls, this, native_);
     this.path = path;
   }
 
@@ -122,7 +126,7 @@ export class Hub extends Operations implements AsyncDisposable {
   ): Subscription<Item<K>>;
   subscribe<K extends string = string>(options?: SubscribeOptions<K>): Subscription<Event<K> | Gap>;
   subscribe(options: SubscribeOptions = {}): Subscription<any> {
-    return new Subscription(this, this.#native, options);
+    return Subscription.ofEvents(this, this.#native, options);
   }
 
   /**
@@ -146,6 +150,24 @@ export class Hub extends Operations implements AsyncDisposable {
     const subscription = this.subscribe<K>({ ...filter, kinds }).unref();
     void handle(subscription, handler, options);
     return () => subscription.close();
+  }
+
+  /**
+   * Plays back a span or a session as it happened, each event when its turn has come.
+   *
+   * ```js
+   * for await (const event of hub.replay({ session_id: "s1", speed: 10 })) console.log(event.time, event.kind);
+   * ```
+   *
+   * @throws {FolkmootError} invalid_input: the speed is neither `"max"` nor a number from 0.001 to 1,000,000
+   */
+  replay(options: Omit<ActivityReplayInput, "cursor" | "limit"> & { signal?: AbortSignal } = {}): Replay {
+    const { signal, ...input } = options;
+    return new Replay(
+      this,
+      native(() => this.#native.replay(inputText(input))),
+      signal,
+    );
   }
 
   /** @internal Calls on behalf of an agent, without a handle that beats for it. */

@@ -1,7 +1,7 @@
 // Values to JSON text. JSON.stringify leaves out or changes what JSON cannot hold; here that is an error which names the
 // field. It is found in two steps: a quick look that only says whether all is well, and, when it is not, a slow one.
 
-import { invalid } from "./errors.js";
+import { FolkmootError, invalid } from "./errors.js";
 
 // Deeper than any limit of the engine, and far from the end of the stack.
 const DEEPEST = 120;
@@ -16,6 +16,22 @@ export function inputText(input: unknown, what = "input"): string {
     // A getter, a proxy or a toJSON threw; the slow look says where.
   }
   throw wrong(input, what);
+}
+
+/** A text, which must be one. */
+export function textOf(field: string, value: unknown): string {
+  if (typeof value === "string" && value.isWellFormed()) return value;
+  throw invalid(field, value, "must be text in Unicode");
+}
+
+/** Any value as JSON text. */
+export function valueText(value: unknown, what: string): string {
+  try {
+    if (isFine(value, 1)) return JSON.stringify(value);
+    throw find(value, what, 1, []) ?? invalid(what, value, "cannot be written as JSON");
+  } catch (thrown) {
+    throw thrown instanceof FolkmootError ? thrown : invalid(what, thrown, "could not be read");
+  }
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {

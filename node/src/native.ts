@@ -18,7 +18,8 @@ export interface NativeBridge {
 
 export interface NativeHub {
   acting(agentId: string): NativeHub;
-  submit(name: string, input: string): number;
+  submit(name: string, input: string, depth: number): number;
+  /** False when hooks are to be asked before: then nothing was done. */
   presenceUpdate(
     agentId: string,
     toolName?: string,
@@ -28,9 +29,23 @@ export interface NativeHub {
     taskId?: string,
     sessionId?: string,
     status?: string,
-  ): void;
+  ): boolean;
   memoryCached(key: string): string | null;
   subscribe(filter: string, after: number | undefined): NativeSubscription;
+  followFeed(filter: string, after: number | undefined): NativeSubscription;
+  followTask(taskId: string, after: number | undefined): NativeSubscription;
+  replay(input: string): NativePlayback;
+  desk(): NativeDesk;
+  hook(
+    desk: NativeDesk,
+    name: string,
+    point: string,
+    pattern: string,
+    timeout: number,
+    interval: number,
+    onError: string,
+  ): void;
+  unhook(name: string): void;
   holdAgent(agentId: string): number;
   flush(): number;
   backup(to: string): number;
@@ -43,9 +58,41 @@ export interface NativeHub {
 export interface NativeSubscription {
   readonly ticket: number;
   readonly closed: boolean;
+  readonly position: number;
+  /** Whether the end of a task that is followed was taken. */
+  readonly ended: boolean;
   /** An event is JSON text, a gap its two ends, a position a number. */
   take(most: number): Array<string | [number, number] | number>;
   close(): void;
+}
+
+export interface NativePlayback {
+  readonly closed: boolean;
+  /** Under the ticket comes what may be played now, and the seconds until the next. */
+  ready(most: number): number;
+  close(): void;
+}
+
+/** Where questions to hooks wait. */
+export interface NativeDesk {
+  readonly ticket: number;
+  take(): NativeAsked[];
+  close(): void;
+}
+
+/** A question to a hook. */
+export interface NativeAsked {
+  readonly hook: string;
+  readonly point: "before" | "after" | "summarizer" | "collector";
+  readonly subject: string;
+  readonly principal: string;
+  readonly depth: number;
+  readonly timeout: number;
+  /** The input, the event or the messages, as JSON. */
+  readonly matter: string;
+  answer(value?: string): void;
+  refuse(reason: string): void;
+  fail(message: string, details?: string): void;
 }
 
 interface Native {

@@ -21,6 +21,8 @@ export interface Filter<K extends string = string> {
   readonly task_id?: string | undefined;
   /** The same, in short. */
   readonly task?: string | undefined;
+  /** A task that is part of no other, with all of its parts and messages about them. */
+  readonly execution_id?: string | undefined;
   /** The start of memory keys. */
   readonly key_prefix?: string | undefined;
   /** The same, as JavaScript would spell it. */
@@ -31,8 +33,8 @@ export interface Filter<K extends string = string> {
   readonly correlation_id?: string | undefined;
 }
 
-/** What to listen for, from where, and for how long. */
-export interface SubscribeOptions<K extends string = string> extends Filter<K> {
+/** From where to listen, and for how long. */
+export interface Reading {
   /** Start after this `seq`, 0 for the beginning; from now when left out. */
   readonly after?: number | undefined;
   /** Seconds of silence after which iterating ends; never when left out. */
@@ -43,9 +45,13 @@ export interface SubscribeOptions<K extends string = string> extends Filter<K> {
   readonly positions?: boolean | undefined;
 }
 
+/** What to listen for, from where, and for how long. */
+export interface SubscribeOptions<K extends string = string> extends Filter<K>, Reading {}
+
 const LISTS = new Set(["kinds", "agents", "event_types"]);
 const SHORT: Record<string, string> = { session: "session_id", task: "task_id", keyPrefix: "key_prefix" };
-const OWN = new Set(["after", "timeout_seconds", "signal", "positions"]);
+/** What is not part of a filter. */
+export const OWN = new Set(["after", "timeout_seconds", "signal", "positions"]);
 // How many items are taken from the engine at once: the time until others get their turn.
 const MOST = 64;
 const POSITION_EVERY = 5_000;
@@ -85,9 +91,7 @@ export function checkSignal(signal: AbortSignal | undefined): void {
  * }
  * ```
  */
-export class Subscription<T extends Item = Item>
-  implements AsyncIterableIterator<T, undefined>, AsyncDisposable
-{
+export class Subscription<T = Item> implements AsyncIterableIterator<T, undefined>, AsyncDisposable {
   /** Its hub. */
   readonly hub: Hub;
   readonly #native: NativeSubscription;
@@ -96,11 +100,22 @@ export class Subscription<T extends Item = Item>
   readonly #signal: AbortSignal | undefined;
   readonly #bells = new Set<() => void>();
   #items: Array<string | [number, number] | number> = [];
+  readonly #oneByOne: boolean;
   #position: number;
   #ref = true;
 
-  /** Made by `hub.subscribe` and `agent.subscribe`. */
-  constructor(hub: Hub, native_: NativeHub, options: SubscribeOptions) {
+  /** @internal Listens to events. */
+  static ofEvents(hub: Hub, hubs: NativeHub, options: SubscribeOptions): Subscription<any> {
+    return new Subscription(hub, options, (after) => hubs.subscribe(filterText(options), after));
+  }
+
+  /** Made by `hub.subscribe` and its like. */
+  constructor(
+    hub: Hub,
+    options: Reading,
+    open: (after: number | undefined) => NativeSubscription,
+    oneByOne = false,
+  ) {
     if (typeof options !== "object" || options === null) {
       throw invalid("options", options, 'must be an object, such as { kinds: "task.*" }');
     }
@@ -110,11 +125,11 @@ export class Subscription<T extends Item = Item>
     }
     checkSignal(signal);
     this.hub = hub;
+    this.#oneByOne = oneByOne;
     this.#timeout = seconds("timeout_seconds", options.timeout_seconds);
     this.#positions = positions === true;
     this.#signal = signal;
-    const filter = filterText(options);
-    this.#native = native(() => native_.subscribe(filter, after));
+    this.#native = native(() => open(after));
     this.#position = after ?? 0;
     listen(this.#native.ticket, this);
   }
@@ -122,7 +137,7 @@ export class Subscription<T extends Item = Item>
   /**
    * Waits for the next item.
    *
-   * @returns an event, a gap, a position if they were asked for, or null when the time is up
+   * @returns an event, a gap, a position if they were asked for, or null when the time is up or nothing more can come
    * @throws {FolkmootError} unavailable: the subscription or its hub is closed
    */
   async read(options: { timeout_seconds?: number; signal?: AbortSignal } = {}): Promise<T | null> {
@@ -134,6 +149,7 @@ export class Subscription<T extends Item = Item>
       for (const signal of signals) signal.throwIfAborted();
       const item = this.#next();
       if (item !== undefined) return item;
+      if (this.#native.ended) return null;
       const left = until === undefined ? undefined : until - performance.now();
       if (left !== undefined && left <= 0) return null;
       await this.#bell(left, signals);
@@ -171,6 +187,11 @@ export class Subscription<T extends Item = Item>
     return this.#native.closed;
   }
 
+  /** Whether a task that is followed has ended and its end was given. */
+  get ended(): boolean {
+    return this.#items.length === 0 && this.#native.ended;
+  }
+
   /** Waiting in it no longer keeps the process alive. */
   unref(): this {
     this.#ref = false;
@@ -198,20 +219,22 @@ export class Subscription<T extends Item = Item>
     for (;;) {
       if (this.#items.length === 0) {
         if (this.closed) throw closed("subscription");
-        this.#items = native(() => this.#native.take(MOST)).reverse();
+        this.#items = native(() => this.#native.take(this.#oneByOne ? 1 : MOST)).reverse();
       }
       const given = this.#items.pop();
       if (given === undefined) return undefined;
       const item = this.#item(given);
-      if (item.kind !== "position" || this.#positions) return item as T;
+      if ((item as { kind?: unknown }).kind !== "position" || this.#positions) return item as T;
     }
   }
 
-  #item(given: string | [number, number] | number): Item {
+  #item(given: string | [number, number] | number): unknown {
     if (typeof given === "string") {
-      const event = JSON.parse(given);
-      if (event.seq > 0) this.#position = event.seq;
-      return event;
+      const thing = JSON.parse(given);
+      // An activity that is completed has the place of its beginning.
+      if (this.#oneByOne) this.#position = this.#native.position;
+      else if (thing.seq > 0) this.#position = thing.seq;
+      return thing;
     }
     if (typeof given === "number") {
       this.#position = given;

@@ -5,10 +5,11 @@
 //! It is rung only when Node was not told yet, so that a burst costs one wake-up.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use folkmoot_engine::error::caught;
+use folkmoot_engine::hooks::{Desk, with_depth};
 use folkmoot_engine::{Error, HubConfig, Principal, Result};
 use folkmoot_sys::sync::Mutex;
 use napi::bindgen_prelude::{Either3, Function};
@@ -49,6 +50,8 @@ struct State {
     told: bool,
     /// What this thread of JavaScript has opened and not closed.
     open: HashMap<u64, folkmoot_engine::Hub>,
+    /// Where questions to hooks of this thread of JavaScript wait.
+    desks: Vec<Weak<Desk>>,
     ended: bool,
 }
 
@@ -84,6 +87,13 @@ impl Queue {
         }
     }
 
+    /// Has a desk closed when this thread of JavaScript ends: nobody is left to answer there.
+    pub fn note_desk(&self, desk: &Arc<Desk>) {
+        let mut state = self.state.lock();
+        state.desks.retain(|desk| desk.strong_count() > 0);
+        state.desks.push(Arc::downgrade(desk));
+    }
+
     fn tell(&self, mut state: folkmoot_sys::sync::MutexGuard<'_, State>) {
         let told = std::mem::replace(&mut state.told, true);
         drop(state);
@@ -93,13 +103,14 @@ impl Queue {
         }
     }
 
-    /// Hands an operation to the engine; its answer comes under the ticket.
+    /// Hands an operation to the engine, as deep in hooks as its caller is; its answer comes under the ticket.
     pub fn submit(
         self: &Arc<Queue>,
         hub: &folkmoot_engine::Hub,
         by: &Principal,
         name: &str,
         input: &[u8],
+        depth: u32,
     ) -> u64 {
         let wanted = Arc::new(AtomicBool::new(true));
         let ticket = self.ticket();
@@ -111,7 +122,8 @@ impl Queue {
             false => Err(Error::unavailable("the call was cancelled")),
         };
         let submitted = caught(|| {
-            hub.submit(by, name, input, check, move |outcome| promise.keep(Outcome::Answer(outcome)));
+            let done = move |outcome| promise.keep(Outcome::Answer(outcome));
+            with_depth(depth, || hub.submit(by, name, input, check, done));
             Ok(())
         });
         if let Err(error) = submitted {
@@ -150,13 +162,15 @@ impl Queue {
     }
 
     fn end(&self) {
-        let open = {
+        let (open, desks) = {
             let mut state = self.state.lock();
             state.ended = true;
             state.calls.values().for_each(|wanted| wanted.store(false, Ordering::Release));
-            (std::mem::take(&mut state.open), std::mem::take(&mut state.answers))
+            let open = (std::mem::take(&mut state.open), std::mem::take(&mut state.answers));
+            (open, std::mem::take(&mut state.desks))
         };
         let closed = caught(|| {
+            desks.iter().filter_map(Weak::upgrade).for_each(|desk| desk.close());
             open.0.values().for_each(folkmoot_engine::Hub::close);
             drop(open);
             Ok(())

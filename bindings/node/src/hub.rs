@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use folkmoot_engine::activity::{ActivityFilter, Replay};
 use folkmoot_engine::input::read_input;
 use folkmoot_engine::{Error, Filter, Principal};
 use napi_derive::napi;
 
 use crate::bridge::Queue;
-use crate::subscription::Subscription;
+use crate::hooks::{self, Desk};
+use crate::playback::Playback;
+use crate::subscription::{Source, Subscription};
 use crate::{guarded, hot, thrown};
 
 /// One handle on a hub, and on whose behalf it acts.
@@ -34,6 +37,19 @@ impl Hub {
     }
 }
 
+impl Hub {
+    fn source(
+        &self,
+        after: Option<f64>,
+        open: impl FnOnce(&folkmoot_engine::Hub, Option<u64>) -> folkmoot_engine::Result<Source>,
+    ) -> napi::Result<Subscription> {
+        let after =
+            after.map(|after| hot::whole("after", after)).transpose().map_err(|error| thrown(&error))?;
+        let live = guarded(|| open(&self.hub, after))?;
+        Ok(Subscription::new(live, self.hub.clone(), &self.queue))
+    }
+}
+
 #[napi]
 impl Hub {
     /// The same handle, acting as an agent.
@@ -44,11 +60,12 @@ impl Hub {
 
     /// Hands in an operation; its answer comes to the bridge under the ticket that is returned.
     #[napi]
-    pub fn submit(&self, name: String, input: String) -> f64 {
-        self.queue.submit(&self.hub, &self.by, &name, input.as_bytes()) as f64
+    pub fn submit(&self, name: String, input: String, depth: u32) -> f64 {
+        self.queue.submit(&self.hub, &self.by, &name, input.as_bytes(), depth) as f64
     }
 
-    /// Takes what an agent has just done, at once.
+    /// Takes what an agent has just done, at once. Answers false, and does nothing, when hooks are to be asked before:
+    /// that may take a while.
     #[napi]
     #[allow(clippy::too_many_arguments, reason = "the fields of the operation, given without JSON for speed")]
     pub fn presence_update(
@@ -61,11 +78,14 @@ impl Hub {
         task_id: Option<String>,
         session_id: Option<String>,
         status: Option<String>,
-    ) -> napi::Result<()> {
+    ) -> napi::Result<bool> {
         guarded(|| {
+            if self.hub.hooked("presence.update") {
+                return Ok(false);
+            }
             let update =
                 hot::update(agent_id, tool_name, tokens, event, feature_id, task_id, session_id, status)?;
-            self.hub.run_as(&self.by, update).map(drop)
+            self.hub.run_as(&self.by, update).map(|_| true)
         })
     }
 
@@ -78,13 +98,65 @@ impl Hub {
     /// Listens from now on, or from after a `seq`.
     #[napi]
     pub fn subscribe(&self, filter: String, after: Option<f64>) -> napi::Result<Subscription> {
-        let after =
-            after.map(|after| hot::whole("after", after)).transpose().map_err(|error| thrown(&error))?;
-        let live = guarded(|| {
+        self.source(after, |hub, after| {
             let filter: Filter = read_input(filter.as_bytes())?;
-            self.hub.subscribe_as(&self.by, filter, after)
+            hub.subscribe_as(&self.by, filter, after).map(Source::Events)
+        })
+    }
+
+    /// Follows the feed from now on, or from after a `seq`.
+    #[napi]
+    pub fn follow_feed(&self, filter: String, after: Option<f64>) -> napi::Result<Subscription> {
+        self.source(after, |hub, after| {
+            let filter: ActivityFilter = read_input(filter.as_bytes())?;
+            hub.follow_activity_as(&self.by, filter, after).map(|live| Source::Activities(Box::new(live)))
+        })
+    }
+
+    /// Follows a task with its parts and messages, from its beginning or from after a `seq`.
+    #[napi]
+    pub fn follow_task(&self, task_id: String, after: Option<f64>) -> napi::Result<Subscription> {
+        self.source(after, |hub, after| {
+            hub.execution_as(&self.by, &task_id, after).map(|live| Source::Execution(Box::new(live)))
+        })
+    }
+
+    /// Plays back a span or a session.
+    #[napi]
+    pub fn replay(&self, input: String) -> napi::Result<Playback> {
+        let tape = guarded(|| {
+            let replay: Replay = read_input(input.as_bytes())?;
+            self.hub.replay_as(&self.by, replay)
         })?;
-        Ok(Subscription::new(live, self.hub.clone(), &self.queue))
+        Ok(Playback::new(tape, self.hub.clone(), self.queue.clone()))
+    }
+
+    /// A desk where questions to hooks wait for this thread of JavaScript.
+    #[napi]
+    pub fn desk(&self) -> Desk {
+        Desk::new(&self.queue)
+    }
+
+    /// Registers a hook whose questions are left at a desk.
+    #[napi]
+    #[allow(clippy::too_many_arguments, reason = "the fields of a hook")]
+    pub fn hook(
+        &self,
+        desk: &Desk,
+        name: String,
+        point: String,
+        pattern: String,
+        timeout: f64,
+        interval: f64,
+        on_error: String,
+    ) -> napi::Result<()> {
+        guarded(|| hooks::register(&self.hub, desk, &name, &point, &pattern, timeout, interval, &on_error))
+    }
+
+    /// Takes a hook away.
+    #[napi]
+    pub fn unhook(&self, name: String) -> napi::Result<()> {
+        guarded(|| self.hub.unhook(&name))
     }
 
     /// Has this process beat for an agent.

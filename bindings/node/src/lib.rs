@@ -8,8 +8,10 @@
 
 pub mod bridge;
 pub mod cli;
+pub mod hooks;
 pub mod hot;
 pub mod hub;
+pub mod playback;
 pub mod subscription;
 
 use folkmoot_engine::error::caught;
