@@ -477,12 +477,19 @@ class Tasks:
         creator_id: str | None = None,
         cursor: str | None = None,
         dead_letter: bool | None = None,
+        depends_on: str | None = None,
+        due_before: str | datetime | None = None,
         limit: int | None = None,
         max_tokens: int | None = None,
+        overdue: bool | None = None,
         parent_id: str | None = None,
+        phase: str | None = None,
+        priority: int | None = None,
         requires: str | None = None,
         session_id: str | None = None,
+        since: str | datetime | None = None,
         status: Literal["blocked", "ready", "claimed", "in_progress", "completed", "failed", "cancelled"] | None = None,
+        until: str | datetime | None = None,
     ) -> t.TaskPage:
         """Lists tasks, newest first.
 
@@ -491,12 +498,19 @@ class Tasks:
             creator_id: Only those that this one made.
             cursor: The `next_cursor` of the page before.
             dead_letter: Only those that failed for want of attempts.
+            depends_on: Only those that depend on this task.
+            due_before: Only those that should be done before this time.
             limit: At most this many, 1 to 1,000; 100 when left out.
             max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
+            overdue: Only those whose due date passed before they ended.
             parent_id: Only the parts of this task.
+            phase: Only those in this phase.
+            priority: Only those of this priority, 0 to 9.
             requires: Only those that require this.
             session_id: Only those of this session.
+            since: Only those made at this time or later.
             status: Only those that stand here.
+            until: Only those made before this time.
 
         Returns:
             A page of tasks.
@@ -513,18 +527,32 @@ class Tasks:
             given["cursor"] = cursor
         if dead_letter is not None:
             given["dead_letter"] = dead_letter
+        if depends_on is not None:
+            given["depends_on"] = depends_on
+        if due_before is not None:
+            given["due_before"] = due_before
         if limit is not None:
             given["limit"] = limit
         if max_tokens is not None:
             given["max_tokens"] = max_tokens
+        if overdue is not None:
+            given["overdue"] = overdue
         if parent_id is not None:
             given["parent_id"] = parent_id
+        if phase is not None:
+            given["phase"] = phase
+        if priority is not None:
+            given["priority"] = priority
         if requires is not None:
             given["requires"] = requires
         if session_id is not None:
             given["session_id"] = session_id
+        if since is not None:
+            given["since"] = since
         if status is not None:
             given["status"] = status
+        if until is not None:
+            given["until"] = until
         return await self._call("task.list", given)
 
     async def board(
@@ -1242,6 +1270,7 @@ class Memory:
         key: str,
         *,
         agent_id: str | None = None,
+        cursor: str | None = None,
         limit: int | None = None,
         max_tokens: int | None = None,
     ) -> t.MemoryVersions:
@@ -1250,6 +1279,7 @@ class Memory:
         Args:
             key: The key.
             agent_id: Who reads.
+            cursor: The `next_cursor` of the page before, for older versions.
             limit: At most this many, 1 to 1,000; 100 when left out.
             max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
 
@@ -1263,6 +1293,8 @@ class Memory:
         given: dict[str, Any] = {"key": key}
         if agent_id is not None:
             given["agent_id"] = agent_id
+        if cursor is not None:
+            given["cursor"] = cursor
         if limit is not None:
             given["limit"] = limit
         if max_tokens is not None:
@@ -1302,6 +1334,7 @@ class Memory:
         query: str,
         *,
         agent_id: str | None = None,
+        cursor: str | None = None,
         limit: int | None = None,
         max_tokens: int | None = None,
         prefix: str | None = None,
@@ -1311,6 +1344,7 @@ class Memory:
         Args:
             query: Words that must all be there; `word*` for beginnings.
             agent_id: Who reads; keys that this agent may not read are left out.
+            cursor: The `next_cursor` of the page before.
             limit: At most this many, 1 to 1,000; 100 when left out.
             max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the best that fit.
             prefix: The start of the keys to look at.
@@ -1324,6 +1358,8 @@ class Memory:
         given: dict[str, Any] = {"query": query}
         if agent_id is not None:
             given["agent_id"] = agent_id
+        if cursor is not None:
+            given["cursor"] = cursor
         if limit is not None:
             given["limit"] = limit
         if max_tokens is not None:
@@ -1576,6 +1612,7 @@ class Messages:
     async def list(
         self,
         *,
+        ack_required: bool | None = None,
         channel: str | None = None,
         cursor: str | None = None,
         importance: Literal["low", "normal", "high", "urgent"] | None = None,
@@ -1583,7 +1620,9 @@ class Messages:
         max_tokens: int | None = None,
         message_type: str | None = None,
         recipient_id: str | None = None,
+        reply_to: str | None = None,
         sender_id: str | None = None,
+        sender_role: str | None = None,
         session_id: str | None = None,
         since: str | datetime | None = None,
         task_id: str | None = None,
@@ -1593,6 +1632,7 @@ class Messages:
         """Lists messages by any field, newest first.
 
         Args:
+            ack_required: Whether an acknowledgement was asked for.
             channel: The channel of the session.
             cursor: The `next_cursor` of the page before.
             importance: How much it matters.
@@ -1600,7 +1640,9 @@ class Messages:
             max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
             message_type: Its type.
             recipient_id: An agent whom it is for by name (messages for all are not).
+            reply_to: The message it answers.
             sender_id: Who sent it.
+            sender_role: The role that its sender had.
             session_id: The session it is of.
             since: Sent at this time or later.
             task_id: The task it is about.
@@ -1614,6 +1656,8 @@ class Messages:
             InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
         """
         given: dict[str, Any] = {}
+        if ack_required is not None:
+            given["ack_required"] = ack_required
         if channel is not None:
             given["channel"] = channel
         if cursor is not None:
@@ -1628,8 +1672,12 @@ class Messages:
             given["message_type"] = message_type
         if recipient_id is not None:
             given["recipient_id"] = recipient_id
+        if reply_to is not None:
+            given["reply_to"] = reply_to
         if sender_id is not None:
             given["sender_id"] = sender_id
+        if sender_role is not None:
+            given["sender_role"] = sender_role
         if session_id is not None:
             given["session_id"] = session_id
         if since is not None:
@@ -1934,13 +1982,17 @@ class Messages:
         self,
         query: str,
         *,
+        ack_required: bool | None = None,
         channel: str | None = None,
+        cursor: str | None = None,
         importance: Literal["low", "normal", "high", "urgent"] | None = None,
         limit: int | None = None,
         max_tokens: int | None = None,
         message_type: str | None = None,
         recipient_id: str | None = None,
+        reply_to: str | None = None,
         sender_id: str | None = None,
+        sender_role: str | None = None,
         session_id: str | None = None,
         since: str | datetime | None = None,
         task_id: str | None = None,
@@ -1951,13 +2003,17 @@ class Messages:
 
         Args:
             query: Words that must all be in the content; `word*` for beginnings.
+            ack_required: Whether an acknowledgement was asked for.
             channel: The channel of the session.
+            cursor: The `next_cursor` of the page before.
             importance: How much it matters.
             limit: At most this many, 1 to 1,000; 100 when left out.
             max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the best that fit.
             message_type: Its type.
             recipient_id: An agent whom it is for by name (messages for all are not).
+            reply_to: The message it answers.
             sender_id: Who sent it.
+            sender_role: The role that its sender had.
             session_id: The session it is of.
             since: Sent at this time or later.
             task_id: The task it is about.
@@ -1971,8 +2027,12 @@ class Messages:
             InvalidInputError, LimitExceededError, UnavailableError, StorageError, InternalError.
         """
         given: dict[str, Any] = {"query": query}
+        if ack_required is not None:
+            given["ack_required"] = ack_required
         if channel is not None:
             given["channel"] = channel
+        if cursor is not None:
+            given["cursor"] = cursor
         if importance is not None:
             given["importance"] = importance
         if limit is not None:
@@ -1983,8 +2043,12 @@ class Messages:
             given["message_type"] = message_type
         if recipient_id is not None:
             given["recipient_id"] = recipient_id
+        if reply_to is not None:
+            given["reply_to"] = reply_to
         if sender_id is not None:
             given["sender_id"] = sender_id
+        if sender_role is not None:
+            given["sender_role"] = sender_role
         if session_id is not None:
             given["session_id"] = session_id
         if since is not None:
@@ -2974,11 +3038,18 @@ class Channels:
     async def list(
         self,
         session_id: str,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        max_tokens: int | None = None,
     ) -> t.ChannelList:
         """Lists the channels of a session.
 
         Args:
             session_id: The session.
+            cursor: The `next_cursor` of the page before.
+            limit: At most this many, 1 to 1,000; 100 when left out.
+            max_tokens: At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
 
         Returns:
             The channels of a session.
@@ -2987,7 +3058,14 @@ class Channels:
             NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,
             StorageError, InternalError.
         """
-        return await self._call("channel.list", {"session_id": session_id})
+        given: dict[str, Any] = {"session_id": session_id}
+        if cursor is not None:
+            given["cursor"] = cursor
+        if limit is not None:
+            given["limit"] = limit
+        if max_tokens is not None:
+            given["max_tokens"] = max_tokens
+        return await self._call("channel.list", given)
 
     async def post(
         self,

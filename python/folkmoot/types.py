@@ -528,6 +528,12 @@ class ChannelList(Record):
     channels: list[Channel]
     """The channels, in the order in which they were made."""
 
+    left_out: int
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end."""
+
 
 class Column(Record):
     """One column of a board."""
@@ -1057,7 +1063,10 @@ class MemoryFound(Record):
     """The best first."""
 
     left_out: int
-    """How many of them were left out for `max_tokens`."""
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end. What is written meanwhile may move its place."""
 
 
 class MemoryHit(Record):
@@ -1108,7 +1117,10 @@ class MemoryVersions(Record):
     """The versions that are kept, newest first; deletions among them."""
 
     left_out: int
-    """How many of them were left out for `max_tokens`."""
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for older versions; null at the end of what is kept."""
 
 
 class Message(Record):
@@ -1222,7 +1234,10 @@ class MessageFound(Record):
     """The best first."""
 
     left_out: int
-    """How many of them were left out for `max_tokens`."""
+    """How many of the page were left out for `max_tokens`; `next_cursor` goes on with them."""
+
+    next_cursor: str | None
+    """Give this as `cursor` for the next page; null at the end. What is said meanwhile may move its place."""
 
 
 class MessageHit(Record):
@@ -2284,6 +2299,8 @@ Channel._shape = {
 }
 ChannelList._shape = {
     "channels": [Channel],
+    "left_out": None,
+    "next_cursor": None,
 }
 Column._shape = {
     "status": None,
@@ -2461,6 +2478,7 @@ Marked._shape = {
 MemoryFound._shape = {
     "hits": [MemoryHit],
     "left_out": None,
+    "next_cursor": None,
 }
 MemoryHit._shape = {
     "entry": Entry,
@@ -2478,6 +2496,7 @@ MemoryPage._shape = {
 MemoryVersions._shape = {
     "versions": [Entry],
     "left_out": None,
+    "next_cursor": None,
 }
 Message._shape = {
     "message_id": None,
@@ -2516,6 +2535,7 @@ Message._shape = {
 MessageFound._shape = {
     "hits": [MessageHit],
     "left_out": None,
+    "next_cursor": None,
 }
 MessageHit._shape = {
     "message": Message,

@@ -91,6 +91,11 @@ pub(crate) fn bytes<T: Serialize>(item: &T) -> Result<usize> {
     text.map(|text| text.len()).map_err(|e| Error::internal(format!("an answer could not be written: {e}")))
 }
 
+/// How many items the pages before gave, of a list in an order that no item shows.
+pub(crate) fn passed(cursor: Option<&str>) -> Result<usize> {
+    Ok(seq_place(cursor)?.map_or(0, |passed| passed.min(i64::MAX as u64) as usize))
+}
+
 /// One page of a list.
 pub(crate) struct Paged<T> {
     pub items: Vec<T>,
@@ -107,6 +112,21 @@ pub(crate) fn page<T: Serialize>(
 ) -> Result<Paged<T>> {
     let (items, left_out) = fit(items, max_tokens)?;
     let next_cursor = items.last().filter(|_| more || left_out > 0).map(|last| cursor(&place(last)));
+    Ok(Paged { items, left_out, next_cursor })
+}
+
+/// The page of such a list: of up to `size` items and one more, if there are more.
+pub(crate) fn page_past<T: Serialize>(
+    mut items: Vec<T>,
+    passed: usize,
+    size: usize,
+    max_tokens: Option<u64>,
+) -> Result<Paged<T>> {
+    let found = items.len();
+    items.truncate(size);
+    let (items, left_out) = fit(items, max_tokens)?;
+    let next = passed.saturating_add(items.len());
+    let next_cursor = (found > items.len()).then(|| cursor(&next.to_string()));
     Ok(Paged { items, left_out, next_cursor })
 }
 

@@ -70,6 +70,7 @@ fn an_agent_without_the_right_is_refused_wherever_a_value_could_show() {
         prefix: None,
         agent_id: None,
         limit: None,
+        cursor: None,
         max_tokens: None,
     };
     assert_eq!(hub.run_as(&ana, found.clone()).unwrap().hits.len(), 0);

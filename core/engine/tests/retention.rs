@@ -74,7 +74,13 @@ fn a_key_outlives_its_events_and_its_versions_go_on() {
     let hub = hub();
     let value = |key: &str| hub.run(memory::Get::new(key)).unwrap().value.to_value();
     let versions = || -> Vec<u64> {
-        let history = memory::History { key: "plan".into(), agent_id: None, limit: None, max_tokens: None };
+        let history = memory::History {
+            key: "plan".into(),
+            agent_id: None,
+            limit: None,
+            cursor: None,
+            max_tokens: None,
+        };
         hub.run(history).unwrap().versions.iter().map(|entry| entry.version).collect()
     };
     hub.run(memory::Set::new("plan", json!({"n": 1}))).unwrap();

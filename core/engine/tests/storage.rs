@@ -128,8 +128,14 @@ fn a_hub_opened_to_read_refuses_every_change_and_reads() {
     let update = hub.call("presence.update", br#"{"agent_id":"agent-1","tool_name":"bash"}"#);
     refusal(update, Code::Storage, says);
     refusal(hub.hold_agent("agent-1"), Code::Storage, says);
-    let search =
-        memory::Search { query: "plans".into(), prefix: None, agent_id: None, limit: None, max_tokens: None };
+    let search = memory::Search {
+        query: "plans".into(),
+        prefix: None,
+        agent_id: None,
+        limit: None,
+        cursor: None,
+        max_tokens: None,
+    };
     hub.run(search).unwrap();
     hub.check().unwrap();
     let mut all = hub.subscribe(Filter::default(), Some(0)).unwrap();
@@ -322,7 +328,13 @@ fn a_process_that_closed_its_hub_leaves_the_housekeeping_to_others() {
     std::thread::sleep(Duration::from_millis(5));
     hub.tend().unwrap();
     let versions = hub
-        .run(memory::History { key: "short".into(), agent_id: None, limit: None, max_tokens: None })
+        .run(memory::History {
+            key: "short".into(),
+            agent_id: None,
+            limit: None,
+            cursor: None,
+            max_tokens: None,
+        })
         .unwrap();
     assert!(versions.versions[0].deleted, "nobody keeps house: {versions:?}");
 }

@@ -300,6 +300,10 @@ export interface Channel {
 export interface ChannelList {
   /** The channels, in the order in which they were made. */
   channels: Array<Channel>;
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
+  left_out: number;
+  /** Give this as `cursor` for the next page; null at the end. */
+  next_cursor?: string | null;
 }
 
 /** One column of a board. */
@@ -652,8 +656,10 @@ export interface Marked {
 export interface MemoryFound {
   /** The best first. */
   hits: Array<MemoryHit>;
-  /** How many of them were left out for `max_tokens`. */
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
   left_out: number;
+  /** Give this as `cursor` for the next page; null at the end. What is written meanwhile may move its place. */
+  next_cursor?: string | null;
 }
 
 /** One key that was found. */
@@ -686,8 +692,10 @@ export interface MemoryPage {
 export interface MemoryVersions {
   /** The versions that are kept, newest first; deletions among them. */
   versions: Array<Entry>;
-  /** How many of them were left out for `max_tokens`. */
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
   left_out: number;
+  /** Give this as `cursor` for older versions; null at the end of what is kept. */
+  next_cursor?: string | null;
 }
 
 /** A message with both its sides. */
@@ -762,8 +770,10 @@ export interface Message {
 export interface MessageFound {
   /** The best first. */
   hits: Array<MessageHit>;
-  /** How many of them were left out for `max_tokens`. */
+  /** How many of the page were left out for `max_tokens`; `next_cursor` goes on with them. */
   left_out: number;
+  /** Give this as `cursor` for the next page; null at the end. What is said meanwhile may move its place. */
+  next_cursor?: string | null;
 }
 
 /** One message that was found. */
@@ -1696,18 +1706,32 @@ export interface TaskListInput {
   readonly cursor?: string | null | undefined;
   /** Only those that failed for want of attempts. */
   readonly dead_letter?: boolean | null | undefined;
+  /** Only those that depend on this task. */
+  readonly depends_on?: string | null | undefined;
+  /** Only those that should be done before this time. */
+  readonly due_before?: string | Date | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
   /** At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit. */
   readonly max_tokens?: number | null | undefined;
+  /** Only those whose due date passed before they ended. */
+  readonly overdue?: boolean | null | undefined;
   /** Only the parts of this task. */
   readonly parent_id?: string | null | undefined;
+  /** Only those in this phase. */
+  readonly phase?: string | null | undefined;
+  /** Only those of this priority, 0 to 9. */
+  readonly priority?: number | null | undefined;
   /** Only those that require this. */
   readonly requires?: string | null | undefined;
   /** Only those of this session. */
   readonly session_id?: string | null | undefined;
+  /** Only those made at this time or later. */
+  readonly since?: string | Date | null | undefined;
   /** Only those that stand here. */
   readonly status?: "blocked" | "ready" | "claimed" | "in_progress" | "completed" | "failed" | "cancelled" | null | undefined;
+  /** Only those made before this time. */
+  readonly until?: string | Date | null | undefined;
 }
 
 /** Input of `task.board`: Shows tasks in columns by status. */
@@ -1986,6 +2010,8 @@ export interface MemoryHistoryInput {
   readonly key: string;
   /** Who reads. */
   readonly agent_id?: string | null | undefined;
+  /** The `next_cursor` of the page before, for older versions. */
+  readonly cursor?: string | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
   /** At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit. */
@@ -2010,6 +2036,8 @@ export interface MemorySearchInput {
   readonly query: string;
   /** Who reads; keys that this agent may not read are left out. */
   readonly agent_id?: string | null | undefined;
+  /** The `next_cursor` of the page before. */
+  readonly cursor?: string | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
   readonly limit?: number | null | undefined;
   /** At most this many tokens, reckoned as bytes of JSON / 4: the best that fit. */
@@ -2112,6 +2140,8 @@ export interface MessageGetInput {
 
 /** Input of `message.list`: Lists messages by any field, newest first. */
 export interface MessageListInput {
+  /** Whether an acknowledgement was asked for. */
+  readonly ack_required?: boolean | null | undefined;
   /** The channel of the session. */
   readonly channel?: string | null | undefined;
   /** The `next_cursor` of the page before. */
@@ -2126,8 +2156,12 @@ export interface MessageListInput {
   readonly message_type?: string | null | undefined;
   /** An agent whom it is for by name (messages for all are not). */
   readonly recipient_id?: string | null | undefined;
+  /** The message it answers. */
+  readonly reply_to?: string | null | undefined;
   /** Who sent it. */
   readonly sender_id?: string | null | undefined;
+  /** The role that its sender had. */
+  readonly sender_role?: string | null | undefined;
   /** The session it is of. */
   readonly session_id?: string | null | undefined;
   /** Sent at this time or later. */
@@ -2262,8 +2296,12 @@ export interface MessageRedactInput {
 export interface MessageSearchInput {
   /** Words that must all be in the content; `word*` for beginnings. */
   readonly query: string;
+  /** Whether an acknowledgement was asked for. */
+  readonly ack_required?: boolean | null | undefined;
   /** The channel of the session. */
   readonly channel?: string | null | undefined;
+  /** The `next_cursor` of the page before. */
+  readonly cursor?: string | null | undefined;
   /** How much it matters. */
   readonly importance?: "low" | "normal" | "high" | "urgent" | null | undefined;
   /** At most this many, 1 to 1,000; 100 when left out. */
@@ -2274,8 +2312,12 @@ export interface MessageSearchInput {
   readonly message_type?: string | null | undefined;
   /** An agent whom it is for by name (messages for all are not). */
   readonly recipient_id?: string | null | undefined;
+  /** The message it answers. */
+  readonly reply_to?: string | null | undefined;
   /** Who sent it. */
   readonly sender_id?: string | null | undefined;
+  /** The role that its sender had. */
+  readonly sender_role?: string | null | undefined;
   /** The session it is of. */
   readonly session_id?: string | null | undefined;
   /** Sent at this time or later. */
@@ -2663,6 +2705,12 @@ export interface ChannelCreateInput {
 export interface ChannelListInput {
   /** The session. */
   readonly session_id: string;
+  /** The `next_cursor` of the page before. */
+  readonly cursor?: string | null | undefined;
+  /** At most this many, 1 to 1,000; 100 when left out. */
+  readonly limit?: number | null | undefined;
+  /** At most this many tokens, reckoned as bytes of JSON / 4: the first that fit. */
+  readonly max_tokens?: number | null | undefined;
 }
 
 /** Input of `channel.post`: Posts a message to a channel of a session. */

@@ -89,7 +89,9 @@ impl From<MemoryError> for Error {
     fn from(error: MemoryError) -> Error {
         let message = error.to_string();
         match error {
-            MemoryError::Unknown(key) => Error::not_found("memory", &key),
+            MemoryError::Unknown(key) => {
+                Error::not_found("memory", &key).hint("memory.list shows which keys there are")
+            }
             MemoryError::VersionMoved { current, entry, .. } => Error::conflict(message, &entry)
                 .with("field", "expected_version")
                 .with("current_version", current)

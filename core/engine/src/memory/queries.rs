@@ -60,7 +60,8 @@ impl Compose for Get {
 /// One version of a key, if it is among those that are kept.
 fn kept_version(cx: &Reader<'_>, key: &str, version: u64) -> Result<Option<Entry>> {
     let keep = cx.config.retain_versions as usize;
-    Ok(tables::versions(cx.db, key, keep)?.into_iter().find(|entry| entry.version == version))
+    let newest = tables::versions(cx.db, key, keep, version.saturating_add(1), 1)?;
+    Ok(newest.into_iter().find(|entry| entry.version == version))
 }
 
 fn unknown(key: &str, version: Option<u64>) -> crate::Error {
@@ -201,6 +202,9 @@ pub struct History {
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// The `next_cursor` of the page before, for older versions.
+    #[serde(default)]
+    pub cursor: Option<String>,
     /// At most this many tokens, reckoned as bytes of JSON / 4: the newest that fit.
     #[serde(default)]
     pub max_tokens: Option<u64>,
@@ -211,8 +215,10 @@ pub struct History {
 pub struct Versions {
     /// The versions that are kept, newest first; deletions among them.
     pub versions: Vec<Entry>,
-    /// How many of them were left out for `max_tokens`.
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
     pub left_out: u64,
+    /// Give this as `cursor` for older versions; null at the end of what is kept.
+    pub next_cursor: Option<String>,
 }
 
 impl Query for History {
@@ -223,12 +229,16 @@ impl Query for History {
         id::check_name("key", &self.key)?;
         access::require(cx.db, &by, &self.key, Right::Read)?;
         let size = lists::page_size(self.limit)?;
-        let versions = tables::versions(cx.db, &self.key, size.min(cx.config.retain_versions as usize))?;
-        if versions.is_empty() {
+        let before = lists::seq_place(self.cursor.as_deref())?.unwrap_or(u64::MAX);
+        let kept = cx.config.retain_versions as usize;
+        let mut versions = tables::versions(cx.db, &self.key, kept, before, size + 1)?;
+        if versions.is_empty() && self.cursor.is_none() {
             return Err(unknown(&self.key, None));
         }
-        let (versions, left_out) = lists::fit(versions, self.max_tokens)?;
-        Ok(Versions { versions, left_out })
+        let more = versions.len() > size;
+        versions.truncate(size);
+        let page = lists::page(versions, more, self.max_tokens, |entry| entry.version.to_string())?;
+        Ok(Versions { versions: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
     }
 }
 

@@ -61,6 +61,9 @@ pub struct Search {
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// The `next_cursor` of the page before.
+    #[serde(default)]
+    pub cursor: Option<String>,
     /// At most this many tokens, reckoned as bytes of JSON / 4: the best that fit.
     #[serde(default)]
     pub max_tokens: Option<u64>,
@@ -71,8 +74,10 @@ pub struct Search {
 pub struct Found {
     /// The best first.
     pub hits: Vec<Hit>,
-    /// How many of them were left out for `max_tokens`.
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
     pub left_out: u64,
+    /// Give this as `cursor` for the next page; null at the end. What is written meanwhile may move its place.
+    pub next_cursor: Option<String>,
 }
 
 /// One key that was found.
@@ -91,28 +96,34 @@ impl Compose for Search {
         let by = scope.by.acting("agent_id", self.agent_id.as_deref())?;
         let query = fts_query("query", &self.query)?;
         let size = lists::page_size(self.limit)?;
+        let passed = lists::passed(self.cursor.as_deref())?;
         let prefix = self.prefix.as_deref().unwrap_or("");
         super::queries::check_prefix(prefix)?;
         catch_up(scope.core)?;
         scope.core.storage.read(|reader| {
             let mut statement = reader.db.prepare_cached(
                 "SELECT d.key, snippet(memory_fts, -1, '**', '**', '…', 16) FROM memory_fts
-                 JOIN memory_doc d ON d.doc = memory_fts.rowid WHERE memory_fts MATCH ?1 ORDER BY rank",
+                 JOIN memory_doc d ON d.doc = memory_fts.rowid WHERE memory_fts MATCH ?1
+                 ORDER BY rank, d.doc",
             )?;
             let mut rows = statement.query([query])?;
-            let mut hits = Vec::new();
-            while hits.len() < size {
-                let Some(row) = rows.next()? else { break };
+            let (mut hits, mut seen) = (Vec::new(), 0);
+            while let Some(row) = rows.next()? {
                 let key: String = row.get(0)?;
                 if !key.starts_with(prefix) || !access::allowed(reader.db, &by, &key, Right::Read)? {
                     continue;
                 }
-                if let Some(entry) = tables::live(reader.db, &key, reader.steady)? {
+                let Some(entry) = tables::live(reader.db, &key, reader.steady)? else { continue };
+                seen += 1;
+                if seen > passed {
                     hits.push(Hit { entry, highlight: row.get(1)? });
                 }
+                if hits.len() > size {
+                    break;
+                }
             }
-            let (hits, left_out) = lists::fit(hits, self.max_tokens)?;
-            Ok(Found { hits, left_out })
+            let page = lists::page_past(hits, passed, size, self.max_tokens)?;
+            Ok(Found { hits: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
         })
     }
 }

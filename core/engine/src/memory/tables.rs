@@ -91,13 +91,29 @@ pub(crate) fn is_live(entry: &Entry, now: Time) -> bool {
     !entry.deleted && entry.expires_at.is_none_or(|at| at > now)
 }
 
-/// The newest versions of a key, newest first, at most `limit`; ends early where a version is no longer kept.
-pub(crate) fn versions(db: &Connection, key: &str, limit: usize) -> Result<Vec<Entry>> {
-    let mut versions: Vec<Entry> = head(db, key)?.into_iter().collect();
-    while versions.len() < limit {
-        let Some(seq) = versions.last().and_then(|entry| entry.previous_seq) else { break };
-        let Some(entry) = by_seq(db, seq)? else { break };
-        versions.push(entry);
+/// Versions of a key below `before`, newest first, at most `limit` of them; of the newest `kept` that there are.
+pub(crate) fn versions(
+    db: &Connection,
+    key: &str,
+    kept: usize,
+    before: u64,
+    limit: usize,
+) -> Result<Vec<Entry>> {
+    let mut versions = Vec::new();
+    let mut previous = None;
+    for _ in 0..kept {
+        let entry = match previous {
+            None => head(db, key)?,
+            Some(seq) => by_seq(db, seq)?,
+        };
+        let Some(entry) = entry else { break };
+        previous = entry.previous_seq;
+        if entry.version < before {
+            versions.push(entry);
+        }
+        if versions.len() == limit || previous.is_none() {
+            break;
+        }
     }
     Ok(versions)
 }

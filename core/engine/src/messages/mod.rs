@@ -298,7 +298,9 @@ impl From<MessageError> for Error {
     fn from(error: MessageError) -> Error {
         let message = error.to_string();
         match error {
-            MessageError::Unknown(id) => Error::not_found("message", &id).with("field", "message_id"),
+            MessageError::Unknown(id) => Error::not_found("message", &id)
+                .with("field", "message_id")
+                .hint("message.list shows which there are"),
             MessageError::UnknownThread(id) => Error::not_found("thread", &id).with("field", "thread_id"),
             MessageError::NotSender { message_id, sender_id, .. } => {
                 Error::not_allowed(message).with("message_id", message_id).with("sender_id", sender_id)

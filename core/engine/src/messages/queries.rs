@@ -47,6 +47,9 @@ pub struct List {
     /// Who sent it.
     #[serde(default)]
     pub sender_id: Option<String>,
+    /// The role that its sender had.
+    #[serde(default)]
+    pub sender_role: Option<String>,
     /// An agent whom it is for by name (messages for all are not).
     #[serde(default)]
     pub recipient_id: Option<String>,
@@ -68,6 +71,12 @@ pub struct List {
     /// How much it matters.
     #[serde(default)]
     pub importance: Option<Importance>,
+    /// The message it answers.
+    #[serde(default)]
+    pub reply_to: Option<String>,
+    /// Whether an acknowledgement was asked for.
+    #[serde(default)]
+    pub ack_required: Option<bool>,
     /// Sent at this time or later.
     #[serde(default)]
     pub since: Option<Time>,
@@ -105,6 +114,7 @@ impl Query for List {
         let before = lists::seq_place(self.cursor.as_deref())?;
         let selection = Selection {
             sender_id: self.sender_id.as_deref(),
+            sender_role: self.sender_role.as_deref(),
             recipient_id: self.recipient_id.as_deref(),
             session_id: self.session_id.as_deref(),
             channel: self.channel.as_deref(),
@@ -112,6 +122,8 @@ impl Query for List {
             thread_id: self.thread_id.as_deref(),
             message_type: self.message_type.as_deref(),
             importance: self.importance,
+            reply_to: self.reply_to.as_deref(),
+            ack_required: self.ack_required,
             since: self.since,
             until: self.until,
         };

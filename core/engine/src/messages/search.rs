@@ -12,7 +12,7 @@ use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::events::event::Event;
 use crate::hub::{Check, Scope};
-use crate::lists::{self, Budget};
+use crate::lists;
 use crate::operations::Compose;
 use crate::search::{catch_up, fts_query};
 
@@ -54,6 +54,9 @@ pub struct Search {
     /// Who sent it.
     #[serde(default)]
     pub sender_id: Option<String>,
+    /// The role that its sender had.
+    #[serde(default)]
+    pub sender_role: Option<String>,
     /// An agent whom it is for by name (messages for all are not).
     #[serde(default)]
     pub recipient_id: Option<String>,
@@ -75,6 +78,12 @@ pub struct Search {
     /// How much it matters.
     #[serde(default)]
     pub importance: Option<Importance>,
+    /// The message it answers.
+    #[serde(default)]
+    pub reply_to: Option<String>,
+    /// Whether an acknowledgement was asked for.
+    #[serde(default)]
+    pub ack_required: Option<bool>,
     /// Sent at this time or later.
     #[serde(default)]
     pub since: Option<Time>,
@@ -84,6 +93,9 @@ pub struct Search {
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
+    /// The `next_cursor` of the page before.
+    #[serde(default)]
+    pub cursor: Option<String>,
     /// At most this many tokens, reckoned as bytes of JSON / 4: the best that fit.
     #[serde(default)]
     pub max_tokens: Option<u64>,
@@ -98,6 +110,7 @@ impl Search {
     fn selection(&self) -> Selection<'_> {
         Selection {
             sender_id: self.sender_id.as_deref(),
+            sender_role: self.sender_role.as_deref(),
             recipient_id: self.recipient_id.as_deref(),
             session_id: self.session_id.as_deref(),
             channel: self.channel.as_deref(),
@@ -105,6 +118,8 @@ impl Search {
             thread_id: self.thread_id.as_deref(),
             message_type: self.message_type.as_deref(),
             importance: self.importance,
+            reply_to: self.reply_to.as_deref(),
+            ack_required: self.ack_required,
             since: self.since,
             until: self.until,
         }
@@ -116,8 +131,10 @@ impl Search {
 pub struct Found {
     /// The best first.
     pub hits: Vec<Hit>,
-    /// How many of them were left out for `max_tokens`.
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
     pub left_out: u64,
+    /// Give this as `cursor` for the next page; null at the end. What is said meanwhile may move its place.
+    pub next_cursor: Option<String>,
 }
 
 /// One message that was found.
@@ -135,31 +152,30 @@ impl Compose for Search {
     fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<Found> {
         let query = fts_query("query", &self.query)?;
         let size = lists::page_size(self.limit)?;
-        let mut budget = Budget::new(self.max_tokens)?;
+        let passed = lists::passed(self.cursor.as_deref())?;
         let selection = self.selection();
         selection.check()?;
         catch_up(scope.core)?;
         let mut clause = selection.clause(scope.by.agent_id());
         clause.and("message_fts MATCH ?", Value::Text(query));
         let conditions = clause.sql();
-        let limit = clause.value(Value::Integer(size as i64));
+        let limit = clause.value(Value::Integer(size as i64 + 1));
+        let offset = clause.value(Value::Integer(passed as i64));
         let sql = format!(
             "SELECT m.body, snippet(message_fts, 0, '**', '**', '…', 32) FROM message_fts
-             CROSS JOIN message m ON m.seq = message_fts.rowid WHERE {conditions} ORDER BY rank LIMIT {limit}"
+             CROSS JOIN message m ON m.seq = message_fts.rowid WHERE {conditions} ORDER BY rank, m.seq
+             LIMIT {limit} OFFSET {offset}"
         );
         scope.core.storage.read(|reader| {
             let mut statement = reader.db.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(&clause.values))?;
-            let mut found = Found { hits: Vec::new(), left_out: 0 };
+            let mut hits = Vec::new();
             while let Some(row) = rows.next()? {
-                let body = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-                if found.left_out == 0 && budget.take(body.len())? {
-                    found.hits.push(Hit { message: tables::read(body)?, highlight: row.get(1)? });
-                } else {
-                    found.left_out += 1;
-                }
+                let message = tables::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+                hits.push(Hit { message, highlight: row.get(1)? });
             }
-            Ok(found)
+            let page = lists::page_past(hits, passed, size, self.max_tokens)?;
+            Ok(Found { hits: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
         })
     }
 }

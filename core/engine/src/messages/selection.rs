@@ -12,6 +12,7 @@ use crate::id;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Selection<'a> {
     pub sender_id: Option<&'a str>,
+    pub sender_role: Option<&'a str>,
     pub recipient_id: Option<&'a str>,
     pub session_id: Option<&'a str>,
     pub channel: Option<&'a str>,
@@ -19,6 +20,8 @@ pub(crate) struct Selection<'a> {
     pub thread_id: Option<&'a str>,
     pub message_type: Option<&'a str>,
     pub importance: Option<Importance>,
+    pub reply_to: Option<&'a str>,
+    pub ack_required: Option<bool>,
     pub since: Option<Time>,
     pub until: Option<Time>,
 }
@@ -34,12 +37,14 @@ impl Selection<'_> {
     pub fn check(&self) -> Result<()> {
         for (field, name) in [
             ("sender_id", self.sender_id),
+            ("sender_role", self.sender_role),
             ("recipient_id", self.recipient_id),
             ("session_id", self.session_id),
             ("channel", self.channel),
             ("task_id", self.task_id),
             ("thread_id", self.thread_id),
             ("message_type", self.message_type),
+            ("reply_to", self.reply_to),
         ] {
             id::check_optional(field, name)?;
         }
@@ -69,6 +74,9 @@ impl Selection<'_> {
             ("m.time < ?", self.until.map(time)),
             ("m.body ->> '$.channel' = ?", self.channel.filter(|_| self.session_id.is_none()).map(text)),
             ("m.body ->> '$.importance' = ?", self.importance.map(|importance| text(importance.as_str()))),
+            ("m.body ->> '$.sender_role' = ?", self.sender_role.map(text)),
+            ("m.body ->> '$.reply_to' = ?", self.reply_to.map(text)),
+            ("m.body ->> '$.ack_required' = ?", self.ack_required.map(|asked| Value::Integer(asked.into()))),
         ] {
             if let Some(value) = value {
                 clause.and(condition, value);

@@ -221,7 +221,9 @@ impl From<SessionError> for Error {
     fn from(error: SessionError) -> Error {
         let message = error.to_string();
         match error {
-            SessionError::Unknown(id) => Error::not_found("session", &id).with("field", "session_id"),
+            SessionError::Unknown(id) => Error::not_found("session", &id)
+                .with("field", "session_id")
+                .hint("session.list shows which there are"),
             SessionError::Ended(session, _) => Error::conflict(message, &session)
                 .with("field", "session_id")
                 .hint("what is in it can still be read; start a new session to go on"),

@@ -369,7 +369,7 @@ impl From<TaskError> for Error {
     fn from(error: TaskError) -> Error {
         let message = error.to_string();
         match error {
-            TaskError::Unknown(id) => Error::not_found("task", &id),
+            TaskError::Unknown(id) => Error::not_found("task", &id).hint("task.list shows which there are"),
             TaskError::LeaseLost { current, .. } => Error::new(crate::Code::LeaseLost, message)
                 .with("current", serde_json::json!(current))
                 .with("field", "token")

@@ -7,7 +7,9 @@ use rusqlite::types::Value as SqlValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::create::check_priority;
 use super::{LogLine, Step, Task, TaskError, TaskStatus, tables};
+use crate::clock::Time;
 use crate::error::Result;
 use crate::id;
 use crate::lists::{self, Budget};
@@ -74,9 +76,30 @@ pub struct List {
     /// Only those that require this.
     #[serde(default)]
     pub requires: Option<String>,
+    /// Only those that depend on this task.
+    #[serde(default)]
+    pub depends_on: Option<String>,
+    /// Only those of this priority, 0 to 9.
+    #[serde(default)]
+    pub priority: Option<u8>,
+    /// Only those in this phase.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// Only those that should be done before this time.
+    #[serde(default)]
+    pub due_before: Option<Time>,
+    /// Only those whose due date passed before they ended.
+    #[serde(default)]
+    pub overdue: Option<bool>,
     /// Only those that failed for want of attempts.
     #[serde(default)]
     pub dead_letter: Option<bool>,
+    /// Only those made at this time or later.
+    #[serde(default)]
+    pub since: Option<Time>,
+    /// Only those made before this time.
+    #[serde(default)]
+    pub until: Option<Time>,
     /// At most this many, 1 to 1,000; 100 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
@@ -88,6 +111,44 @@ pub struct List {
     pub max_tokens: Option<u64>,
 }
 
+impl List {
+    /// What a task's row must be like, each condition with its value.
+    fn conditions(&self) -> Result<Vec<(&'static str, SqlValue)>> {
+        let names = [
+            ("agent_id", "assignee = ?", &self.agent_id),
+            ("creator_id", "body ->> '$.creator_id' = ?", &self.creator_id),
+            ("session_id", "session_id = ?", &self.session_id),
+            ("parent_id", "parent_id = ?", &self.parent_id),
+            (
+                "requires",
+                "EXISTS (SELECT 1 FROM reqset r, json_each(r.requires) w WHERE r.reqset = task.reqset AND w.value = ?)",
+                &self.requires,
+            ),
+            ("depends_on", "task_id IN (SELECT task_id FROM dep WHERE depends_on = ?)", &self.depends_on),
+            ("phase", "body ->> '$.phase' = ?", &self.phase),
+        ];
+        let mut all = Vec::new();
+        for (field, condition, name) in names {
+            id::check_optional(field, name.as_deref())?;
+            all.extend(name.clone().map(|name| (condition, SqlValue::from(name))));
+        }
+        let priority = self.priority.map(|priority| check_priority(Some(priority))).transpose()?;
+        let flag = |flag: bool| SqlValue::from(flag);
+        let others = [
+            ("status = ?", self.status.map(|status| SqlValue::from(status.as_str().to_owned()))),
+            ("body ->> '$.priority' = ?", priority.map(SqlValue::from)),
+            ("due < ?", self.due_before.map(|time| SqlValue::from(time.millis()))),
+            ("ifnull(body ->> '$.overdue', 0) = ?", self.overdue.map(flag)),
+            ("ifnull(body ->> '$.dead_letter', 0) = ?", self.dead_letter.map(flag)),
+            // Times are written at one length, so that their text is in their order.
+            ("body ->> '$.created_at' >= ?", self.since.map(|time| SqlValue::from(time.to_string()))),
+            ("body ->> '$.created_at' < ?", self.until.map(|time| SqlValue::from(time.to_string()))),
+        ];
+        all.extend(others.into_iter().filter_map(|(condition, value)| Some((condition, value?))));
+        Ok(all)
+    }
+}
+
 impl Query for List {
     type Output = TaskPage;
 
@@ -96,29 +157,10 @@ impl Query for List {
         let before = lists::seq_place(self.cursor.as_deref())?.unwrap_or(i64::MAX as u64);
         let mut sql = String::from("SELECT body FROM task WHERE n < ?");
         let mut values = vec![SqlValue::from(before as i64)];
-        let filters = [
-            ("status", "status = ?", self.status.map(|status| status.as_str().to_owned())),
-            ("agent_id", "assignee = ?", self.agent_id.clone()),
-            ("creator_id", "body ->> '$.creator_id' = ?", self.creator_id.clone()),
-            ("session_id", "session_id = ?", self.session_id.clone()),
-            ("parent_id", "parent_id = ?", self.parent_id.clone()),
-            (
-                "requires",
-                "EXISTS (SELECT 1 FROM reqset r, json_each(r.requires) w WHERE r.reqset = task.reqset AND w.value = ?)",
-                self.requires.clone(),
-            ),
-        ];
-        for (field, condition, value) in filters {
-            if let Some(value) = value {
-                id::check_name(field, &value)?;
-                sql.push_str(" AND ");
-                sql.push_str(condition);
-                values.push(SqlValue::from(value));
-            }
-        }
-        if let Some(dead) = self.dead_letter {
-            sql.push_str(if dead { " AND " } else { " AND NOT " });
-            sql.push_str("(status = 'failed' AND body ->> '$.dead_letter')");
+        for (condition, value) in self.conditions()? {
+            sql.push_str(" AND ");
+            sql.push_str(condition);
+            values.push(value);
         }
         sql.push_str(" ORDER BY n DESC LIMIT ?");
         values.push(SqlValue::from(size as i64 + 1));

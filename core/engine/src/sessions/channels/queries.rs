@@ -20,6 +20,15 @@ use crate::storage::Reader;
 pub struct List {
     /// The session.
     pub session_id: String,
+    /// At most this many, 1 to 1,000; 100 when left out.
+    #[serde(default)]
+    pub limit: Option<u64>,
+    /// The `next_cursor` of the page before.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// At most this many tokens, reckoned as bytes of JSON / 4: the first that fit.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
 }
 
 /// The channels of a session.
@@ -27,14 +36,23 @@ pub struct List {
 pub struct ChannelList {
     /// The channels, in the order in which they were made.
     pub channels: Vec<Channel>,
+    /// How many of the page were left out for `max_tokens`; `next_cursor` goes on with them.
+    pub left_out: u64,
+    /// Give this as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
 }
 
 impl Query for List {
     type Output = ChannelList;
 
     fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<ChannelList> {
+        let size = lists::page_size(self.limit)?;
+        let passed = lists::passed(self.cursor.as_deref())?;
         access::readable(cx.db, by, &self.session_id)?;
-        Ok(ChannelList { channels: tables::channels(cx.db, &self.session_id)? })
+        let channels = tables::channels(cx.db, &self.session_id)?;
+        let rest = channels.into_iter().skip(passed).take(size + 1).collect();
+        let page = lists::page_past(rest, passed, size, self.max_tokens)?;
+        Ok(ChannelList { channels: page.items, left_out: page.left_out, next_cursor: page.next_cursor })
     }
 }
 
