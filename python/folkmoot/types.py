@@ -337,7 +337,7 @@ class AgentStatus(Record):
     """What it has done so far."""
 
     sessions: int
-    """In how many sessions it takes part."""
+    """In how many sessions it takes part: those of the hub that are active, and the one that its presence names when the hub does not know it."""
 
     current_activity: str | None
     """The newest activity that it has open, by its type; else the tool that it used last."""
