@@ -1,7 +1,7 @@
 """FEED: a feed of many activities: found, searched, counted, written out and played.
 
-One process fills the hub. Each way of reading it runs in a process of its own, so that the peak of memory is that
-way's alone.
+One process fills the hub. Each way of reading it runs in a process of its own, so that the peak of memory is
+that way's alone.
 """
 
 import statistics
@@ -90,6 +90,7 @@ def find(path: Path) -> None:
         ("by related agent", {"related_agent": "agent-9"}),
         ("open", {"open": True}),
         ("since", {"since": late}),
+        ("since a moment ago", {"since": newest.timestamp.isoformat()}),
         ("until", {"until": early}),
         ("a rare word", {"query": "rare1"}),
         ("a common word", {"query": "common"}),
@@ -136,7 +137,9 @@ def play(path: Path) -> None:
         played += 1
 
     spent = seconds(lambda: hub.replay(speed="max").play(hear))
-    figure("FEED", "folkmoot", "feed: replay without waiting", played / spent, "events/s", peak_mib=peak_mib())
+    figure(
+        "FEED", "folkmoot", "feed: replay without waiting", played / spent, "events/s", peak_mib=peak_mib()
+    )
     hub.close()
 
 

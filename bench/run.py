@@ -4,8 +4,8 @@
     python3 bench/run.py [--quick] [--only P3,P5 [--keep]] [--rounds 3]
 
 The first thing it does is to start itself again in `bench/.venv`, with the pinned peers installed there.
-A full run writes `bench/latest.json` and `docs/benchmarks.md`. One with `--only` writes nothing, unless `--keep` puts
-its figures in the place of those of the same goals.
+A full run writes `bench/latest.json` and `docs/benchmarks.md`. One with `--only` writes nothing, unless
+`--keep` puts its figures in the place of those of the same goals.
 """
 
 import argparse

@@ -54,9 +54,7 @@ def scores(verdicts: Iterable[Verdict]) -> dict[str, float]:
     return {name(verdict): round(verdict.score, 6) for verdict in verdicts if verdict.score is not None}
 
 
-def renewed(
-    run: dict[str, Any], measured: Figures, only: Sequence[str]
-) -> tuple[dict[str, Any], Figures]:
+def renewed(run: dict[str, Any], measured: Figures, only: Sequence[str]) -> tuple[dict[str, Any], Figures]:
     """The saved run with the figures of these goals as they were measured now, and all of its figures."""
     saved = json.loads(LATEST.read_text())
     ours = {key: figure for key, figure in measured.items() if not set(figure.targets).isdisjoint(only)}
