@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from harness.hub import fresh_path, open_hub
@@ -77,9 +78,8 @@ def fill(path: Path) -> None:
 def find(path: Path) -> None:
     """A page of the newest hundred, by every filter."""
     hub = open_hub(path, **KEEP)
-    newest, oldest = hub.activities.feed(limit=1).activities[0], first(hub)
-    span = (newest.timestamp - oldest.timestamp) / 10
-    early, late = (oldest.timestamp + span).isoformat(), (newest.timestamp - span).isoformat()
+    newest, oldest = began(hub.activities.feed(limit=1).activities[0]), began(first(hub))
+    span = (newest - oldest) / 10
     for name, filter in (
         ("newest", {}),
         ("by agent", {"agent_id": "agent-7"}),
@@ -89,9 +89,9 @@ def find(path: Path) -> None:
         ("by session", {"session_id": "session-42"}),
         ("by related agent", {"related_agent": "agent-9"}),
         ("open", {"open": True}),
-        ("since", {"since": late}),
-        ("since a moment ago", {"since": newest.timestamp.isoformat()}),
-        ("until", {"until": early}),
+        ("since", {"since": (newest - span).isoformat()}),
+        ("since a moment ago", {"since": newest.isoformat()}),
+        ("until", {"until": (oldest + span).isoformat()}),
         ("a rare word", {"query": "rare1"}),
         ("a common word", {"query": "common"}),
         ("a word of an agent", {"query": "common", "agent_id": "agent-5"}),
@@ -108,6 +108,10 @@ def first(hub):
     follow = hub.activities.follow(after=0)
     with follow:
         return next(follow)
+
+
+def began(activity) -> datetime:
+    return datetime.fromisoformat(activity.timestamp)
 
 
 def count(path: Path) -> None:
