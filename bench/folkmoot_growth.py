@@ -69,6 +69,8 @@ def stored_keys() -> None:
     fill_keys(few, FEW)
     fill_keys(many, MANY)
     compare("growth of memory.set", lambda: few.memory.set("n/1", 1), lambda: many.memory.set("n/1", 1), MANY)
+    publish = lambda hub: hub.events.publish(event_type="bench", source_agent="a", payload=1)
+    compare("growth of event.publish", lambda: publish(few), lambda: publish(many), MANY)
     compare("growth of memory.get", lambda: few.memory.get("n/2"), lambda: many.memory.get("n/2"), MANY)
     few.close()
     many.close()

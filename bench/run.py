@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the limits, the peers and folkmoot in turn, and judges the result by the goals.
 
-    python3 bench/run.py [--quick] [--only P3,P5] [--rounds 3]
+    python3 bench/run.py [--quick] [--only P3,P5 [--keep]] [--rounds 3]
 
 The first thing it does is to start itself again in `bench/.venv`, with the pinned peers installed there.
-A full run writes `bench/latest.json` and `docs/benchmarks.md`; one with `--only` writes nothing.
+A full run writes `bench/latest.json` and `docs/benchmarks.md`. One with `--only` writes nothing, unless
+`--keep` puts its figures in the place of those of the same goals.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
 VENV = BENCH / ".venv"
-TARGETS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P11", "P12")
+TARGETS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P11", "P12", "FEED")
 
 
 def main() -> None:
@@ -31,6 +32,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures folkmoot beside its limits and its peers.")
     parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--only", default="", metavar="P3,P5", help="only these goals")
+    parser.add_argument("--keep", action="store_true", help="with --only: write what was measured, too")
     parser.add_argument("--rounds", type=int, help="how often everything is repeated")
     arguments = parser.parse_args()
     arguments.only = [target.upper() for target in arguments.only.split(",") if target]
@@ -65,7 +67,11 @@ def measure_and_judge(arguments: argparse.Namespace) -> None:
     for reason in left_out:
         print(f"left out: {reason}")
     compare(run)
-    if not arguments.only:
+    if arguments.only and arguments.keep:
+        run, measured = history.renewed(run, measured, arguments.only)
+        verdicts = targets.verdicts(measured, set())
+        run["scores"] = history.scores(verdicts)
+    if arguments.keep or not arguments.only:
         history.save(run)
         page.write(run, measured, verdicts)
         print("written: bench/latest.json, docs/benchmarks.md")

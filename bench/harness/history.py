@@ -8,12 +8,12 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.figures import Figure, Figures
+from harness.figures import KNOWN, Figure, Figures, Key
 from harness.jobs import BENCH, ROOT, Pace
 from harness.targets import Verdict
 
@@ -43,11 +43,29 @@ def record(figures: Figures, verdicts: Iterable[Verdict], pace: Pace, left_out: 
         "rounds": pace.rounds,
         "machine": machine(),
         "left_out": left_out,
-        "scores": {
-            name(verdict): round(verdict.score, 6) for verdict in verdicts if verdict.score is not None
-        },
+        "apart": [],
+        "scores": scores(verdicts),
         "figures": [_figure(figure) for figure in figures.values()],
     }
+
+
+def scores(verdicts: Iterable[Verdict]) -> dict[str, float]:
+    """Each goal's score, by its name."""
+    return {name(verdict): round(verdict.score, 6) for verdict in verdicts if verdict.score is not None}
+
+
+def renewed(run: dict[str, Any], measured: Figures, only: Sequence[str]) -> tuple[dict[str, Any], Figures]:
+    """The saved run with the figures of these goals as they were measured now, and all of its figures."""
+    saved = json.loads(LATEST.read_text())
+    ours = {key: figure for key, figure in measured.items() if not set(figure.targets).isdisjoint(only)}
+    kept = [_read(line) for line in saved["figures"]]
+    figures = {figure.key: figure for figure in kept if set(figure.targets).isdisjoint(only)} | ours
+    apart = [each for each in saved.get("apart", []) if set(each["goals"]).isdisjoint(only)]
+    about = {name: run[name] for name in ("when", "commit", "quick", "rounds")}
+    saved["apart"] = [*apart, {"goals": list(only), **about}]
+    saved["left_out"] += [reason for reason in run["left_out"] if reason not in saved["left_out"]]
+    saved["figures"] = [_figure(figure) for figure in figures.values()]
+    return saved, figures
 
 
 def machine() -> str:
@@ -86,6 +104,17 @@ def _figure(figure: Figure) -> dict[str, Any]:
         return {**about, "error": figure.error}
     spread = {"low": figure.low, "high": figure.high, "rounds": figure.rounds}
     return {**about, "value": figure.value, "unit": figure.unit, **spread, **figure.more}
+
+
+def _read(line: dict[str, Any]) -> Figure:
+    """What `_figure` wrote."""
+    key = Key(line["peer"], line["metric"], line["durability"])
+    targets = tuple(line["targets"])
+    if "value" not in line:
+        return Figure(key, "", targets, None, error=line["error"])
+    spread = {name: line[name] for name in ("low", "high", "rounds")}
+    more = {name: value for name, value in line.items() if name not in KNOWN | spread.keys()}
+    return Figure(key, line["unit"], targets, line["value"], more=more, **spread)
 
 
 def _git(*arguments: str) -> str:

@@ -65,6 +65,7 @@ def jobs(pace: Pace, only: Iterable[str]) -> list[Job]:
         _limit(pace, "processes", "P11"),
         _ours("processes", "P11"),
         _ours("growth", "P12", once=True),
+        _ours("feed", "FEED", once=True),
     ]
     asked = frozenset(only)
     return [job for job in everything if not asked or job.targets & asked]

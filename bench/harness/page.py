@@ -36,9 +36,10 @@ def write(run: dict[str, Any], figures: Figures, verdicts: Sequence[Verdict]) ->
 
 
 def _about(run: dict[str, Any], figures: Figures) -> str:
-    pace = "quick, " if run["quick"] else ""
-    rounds = f"{run['rounds']} round" + ("s" if run["rounds"] > 1 else "")
-    lines = [f"{run['when']}, commit {run['commit']}: {run['machine']}; {pace}{rounds}.", ""]
+    lines = [f"{run['when']}, commit {run['commit']}: {run['machine']}; {_pace(run)}.", ""]
+    for apart in run["apart"]:
+        goals = ", ".join(apart["goals"])
+        lines += [f"{goals}: {apart['when']}, commit {apart['commit']}; {_pace(apart)}.", ""]
     for probe in (figure for figure in figures.values() if figure.key.peer == "probe"):
         lines.append(
             f"- {probe.key.metric}: {shown(probe.value, probe.unit)}, {_span(probe)} between measurements"
@@ -47,6 +48,11 @@ def _about(run: dict[str, Any], figures: Figures) -> str:
     if run["left_out"]:
         lines += ["Left out:", "", *(f"- {reason}" for reason in run["left_out"]), ""]
     return "\n".join(lines)
+
+
+def _pace(run: dict[str, Any]) -> str:
+    pace = "quick, " if run["quick"] else ""
+    return f"{pace}{run['rounds']} round" + ("s" if run["rounds"] > 1 else "")
 
 
 def _goals(verdicts: Sequence[Verdict]) -> str:

@@ -162,6 +162,13 @@ def _processes_and_growth() -> list[Goal]:
         ),
         Goal(
             "P12",
+            "event.publish, many keys and events stored",
+            _folkmoot("growth of event.publish"),
+            at_most=1.2,
+            unit="x",
+        ),
+        Goal(
+            "P12",
             "memory.get, many keys and events stored",
             _folkmoot("growth of memory.get"),
             at_most=1.2,
@@ -178,6 +185,17 @@ def _processes_and_growth() -> list[Goal]:
     ]
 
 
+def _feed() -> list[Goal]:
+    goals = [
+        Goal("FEED", f"a page of a large feed, {name}", _folkmoot(f"feed: {name}"), at_most=50, unit="ms")
+        for name in ("newest", "by agent", "by type", "by session", "open", "a rare word", "a common word")
+    ]
+    for format in ("csv", "json", "jsonl"):
+        peak = _folkmoot(f"feed: export, {format}, peak memory")
+        goals.append(Goal("FEED", f"export as {format}, peak memory", peak, at_most=64, unit="MiB"))
+    return goals
+
+
 GOALS = [
     *_pipeline(),
     *_one_write(),
@@ -186,6 +204,7 @@ GOALS = [
     *_memory(),
     *_tasks(),
     *_processes_and_growth(),
+    *_feed(),
 ]
 
 

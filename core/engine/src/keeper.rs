@@ -57,6 +57,8 @@ struct State {
     assigned: Option<Duration>,
     assigned_upto: i64,
     summarized: Option<Duration>,
+    /// The fingerprint of the last summary.
+    summary: Option<u64>,
 }
 
 impl Keeper {
@@ -224,12 +226,17 @@ impl Keeper {
             return Ok(SLOWEST);
         }
         let every = Duration::from_secs_f64(every);
-        let last = self.state.lock().summarized;
+        let (last, said) = {
+            let state = self.state.lock();
+            (state.summarized, state.summary)
+        };
         if let Some(next) = last.map(|at| at + every).filter(|next| now < *next) {
             return Ok(next - now);
         }
-        agents::summary::announce(core)?;
-        self.state.lock().summarized = Some(now);
+        let said = agents::summary::announce(core, said)?;
+        let mut state = self.state.lock();
+        state.summarized = Some(now);
+        state.summary = said;
         Ok(every)
     }
 }

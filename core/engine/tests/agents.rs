@@ -7,12 +7,17 @@ use std::time::Duration;
 use folkmoot_engine::agents::{self, GetPresence, Register, Status, UpdatePresence};
 use folkmoot_engine::clock::{ManualClock, Time};
 use folkmoot_engine::seams::Seams;
-use folkmoot_engine::{Durability, Filter, Hub, HubConfig, Item};
+use folkmoot_engine::{Durability, Filter, Hub, HubConfig, Item, sessions};
+use serde_json::Value;
 
 fn slow_hub() -> (Hub, Arc<ManualClock>) {
+    slow_hub_with(HubConfig::default())
+}
+
+fn slow_hub_with(config: HubConfig) -> (Hub, Arc<ManualClock>) {
     let clock = ManualClock::at(Time::parse("2026-01-14T14:50:30Z").unwrap());
     let seams = Seams { clock: clock.clone(), background: false, ..Seams::default() };
-    let config = HubConfig { durability: Durability::Normal, ..HubConfig::default() };
+    let config = HubConfig { durability: Durability::Normal, ..config };
     (Hub::open_with(":memory:", config, seams).unwrap(), clock)
 }
 
@@ -186,6 +191,49 @@ fn the_summary_comes_to_whoever_listens_and_carries_everyone() {
             assert_eq!(event.seq, 0, "a frame is not in the log");
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// What the next summary says of the agents, two seconds later; nothing when none was sent.
+fn summary_of(hub: &Hub, clock: &ManualClock, heard: &mut folkmoot_engine::Subscription) -> Option<Value> {
+    clock.advance(Duration::from_secs(2));
+    hub.tend().unwrap();
+    match heard.try_next().unwrap() {
+        Some(Item::Event(event)) => Some(event.data.to_value()["agents"].clone()),
+        _ => None,
+    }
+}
+
+/// What was said last was once remembered for the whole process: a second hub with the same agents was never told.
+#[test]
+fn a_summary_that_says_nothing_new_is_left_out_where_the_hub_wants_it_so() {
+    for skips in [true, false] {
+        let config = HubConfig { status_skip_unchanged: skips, ..HubConfig::default() };
+        let hubs = [(); 2].map(|()| slow_hub_with(config.clone()));
+        for (hub, clock) in &hubs {
+            let mut heard = hub.subscribe(Filter::kinds(["agent.status"]), None).unwrap();
+            hub.run(Register::new("ana")).unwrap();
+            assert!(summary_of(hub, clock, &mut heard).is_some());
+            assert_eq!(summary_of(hub, clock, &mut heard).is_none(), skips);
+            hub.run(Register::new("bob")).unwrap();
+            assert_eq!(summary_of(hub, clock, &mut heard).unwrap().as_array().unwrap().len(), 2);
+        }
+    }
+}
+
+#[test]
+fn a_summary_counts_the_sessions_that_an_agent_is_in() {
+    let (hub, clock) = slow_hub();
+    let mut heard = hub.subscribe(Filter::kinds(["agent.status"]), None).unwrap();
+    hub.run(Register::new("ana")).unwrap();
+    let start = || hub.run(sessions::Start::new(["ana"])).unwrap().session_id;
+    let (first, _) = (start(), start());
+    assert_eq!(summary_of(&hub, &clock, &mut heard).unwrap()[0]["sessions"], 2);
+    hub.run(sessions::End { session_id: first.clone(), ..sessions::End::default() }).unwrap();
+    assert_eq!(summary_of(&hub, &clock, &mut heard).unwrap()[0]["sessions"], 1);
+    for (named, count) in [(first, 1), ("elsewhere".to_owned(), 2)] {
+        hub.run(UpdatePresence { session_id: Some(named), ..update("ana") }).unwrap();
+        assert_eq!(summary_of(&hub, &clock, &mut heard).unwrap()[0]["sessions"], count);
     }
 }
 

@@ -1,8 +1,9 @@
 //! The summary of everyone, every two seconds, for whoever listens. A frame without a `seq`: only the newest counts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,8 @@ pub struct AgentStatus {
     pub performance: Performance,
     /// Where it runs.
     pub location: Option<super::Location>,
-    /// In how many sessions it takes part.
+    /// In how many sessions it takes part: those of the hub that are active, and the one that its presence names when the
+    /// hub does not know it.
     pub sessions: u64,
 }
 
@@ -53,28 +55,26 @@ pub(crate) fn now(core: &Core) -> Result<StatusSummary> {
     Ok(StatusSummary { agents: collect(core)?, timestamp: core.seams.clock.wall() })
 }
 
-/// The fingerprint of the last summary, to leave out one that says the same.
-static LAST: AtomicU64 = AtomicU64::new(0);
-
-/// Hands the summary of now to whoever listens for `agent.status`.
-pub(crate) fn announce(core: &Core) -> Result<()> {
+/// Hands the summary of now to whoever listens for `agent.status`; one that says the same as the `last` is left out where
+/// the hub is so configured. Answers the fingerprint of the summary.
+pub(crate) fn announce(core: &Core, last: Option<u64>) -> Result<Option<u64>> {
     let summary = now(core)?;
-    if core.config.status_skip_unchanged {
-        let mark = fingerprint(&serde_json::to_string(&summary.agents).unwrap_or_default());
-        if LAST.swap(mark, Ordering::Relaxed) == mark {
-            return Ok(());
-        }
+    let mark = core
+        .config
+        .status_skip_unchanged
+        .then(|| fingerprint(&serde_json::to_string(&summary.agents).unwrap_or_default()));
+    if mark.is_none() || mark != last {
+        let data = serde_json::to_value(&summary).unwrap_or_default();
+        core.publisher.announce(&Arc::new(Event::frame(core, events::STATUS, None, data)));
     }
-    let data = serde_json::to_value(&summary).unwrap_or_default();
-    core.publisher.announce(&Arc::new(Event::frame(core, events::STATUS, None, data)));
-    Ok(())
+    Ok(mark)
 }
 
 fn fingerprint(text: &str) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
-    hasher.finish() | 1
+    hasher.finish()
 }
 
 /// Everyone's status.
@@ -83,11 +83,17 @@ pub(crate) fn collect(core: &Core) -> Result<Vec<AgentStatus>> {
     core.storage.read(|reader| {
         let list = List { limit: Some(MAX_LIMIT), ..List::default() };
         let page = list.read(reader, &Principal::Process)?;
+        let sessions = sessions_of_each(reader.db)?;
         page.agents
             .into_iter()
             .map(|view| {
                 let mut presence: Presence = view.presence;
                 core.relaxed.overlay(&mut presence);
+                let elsewhere = match &presence.session_id {
+                    Some(id) => crate::sessions::tables::get(reader.db, id)?.is_none(),
+                    None => false,
+                };
+                let here = sessions.get(&presence.agent_id).copied().unwrap_or(0);
                 let open = crate::activity::tables::current(reader.db, &presence.agent_id)?;
                 let current_activity = open.or(presence.last_tool_name);
                 Ok(AgentStatus {
@@ -99,9 +105,19 @@ pub(crate) fn collect(core: &Core) -> Result<Vec<AgentStatus>> {
                     last_activity: presence.last_activity,
                     performance: presence.performance,
                     location: presence.location,
-                    sessions: u64::from(presence.session_id.is_some()),
+                    sessions: here + u64::from(elsewhere),
                 })
             })
             .collect()
     })
+}
+
+/// In how many active sessions each agent is.
+fn sessions_of_each(db: &Connection) -> Result<HashMap<String, u64>> {
+    let mut counted = db.prepare_cached(
+        "SELECT m.agent_id, count(*) FROM session s CROSS JOIN member m ON m.session_id = s.session_id
+         WHERE s.state = 'active' AND m.joined GROUP BY m.agent_id",
+    )?;
+    let rows = counted.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
