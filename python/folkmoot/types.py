@@ -337,7 +337,7 @@ class AgentStatus(Record):
     """What it has done so far."""
 
     sessions: int
-    """In how many sessions it takes part."""
+    """In how many sessions it takes part: those of the hub that are active, and the one that its presence names when the hub does not know it."""
 
     current_activity: str | None
     """The newest activity that it has open, by its type; else the tool that it used last."""
@@ -1400,6 +1400,9 @@ class Presence(Record):
 
     status_detail: str | None
     """What it said about its status."""
+
+    uncertain_since: str | None
+    """Only in a view of the past: what moved it after this time is no longer kept, so the rest may be older than the view."""
 
 
 class PresenceList(Record):
@@ -2593,6 +2596,7 @@ Presence._shape = {
     "location": Location,
     "session_id": None,
     "status_detail": None,
+    "uncertain_since": None,
 }
 PresenceList._shape = {
     "agents": [Presence],

@@ -172,7 +172,7 @@ export interface AgentStatus {
   status: "active" | "idle" | "error" | "offline";
   /** What it has done so far. */
   performance: Performance;
-  /** In how many sessions it takes part. */
+  /** In how many sessions it takes part: those of the hub that are active, and the one that its presence names when the hub does not know it. */
   sessions: number;
   /** The newest activity that it has open, by its type; else the tool that it used last. */
   current_activity?: string | null;
@@ -882,6 +882,8 @@ export interface Presence {
   session_id?: string | null;
   /** What it said about its status. */
   status_detail?: string | null;
+  /** Only in a view of the past: what moved it after this time is no longer kept, so the rest may be older than the view. */
+  uncertain_since?: string | null;
 }
 
 /** Answer of `presence.list`. */
