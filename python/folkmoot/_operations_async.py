@@ -2606,17 +2606,17 @@ class Sessions:
         limit: int | None = None,
         max_tokens: int | None = None,
     ) -> t.SessionView:
-        """Gets a session with its participants, channels, decisions and newest messages.
+        """Gets a session with its participants, channels, decisions, newest messages and activities.
 
         Args:
             session_id: The session.
-            limit: At most this many of its newest messages, and of its newest decisions, 1 to 1,000; 20 when
-                left out.
-            max_tokens: At most this many tokens of messages, reckoned as bytes of JSON / 4: the newest that
-                fit.
+            limit: At most this many of its newest messages, decisions and activities each, 1 to 1,000; 20
+                when left out.
+            max_tokens: At most this many tokens of messages and activities, reckoned as bytes of JSON / 4:
+                the newest messages that fit, then, where all of them did, the newest activities.
 
         Returns:
-            A session with what is in it. Its activities are in the feed, by its `session_id`.
+            A session with what is in it.
 
         Raises:
             NotFoundError, NotAllowedError, InvalidInputError, LimitExceededError, UnavailableError,

@@ -65,7 +65,7 @@ class AgentSession:
         return session
 
     def get(self, **fields: Any) -> SessionView:
-        """The session with its participants, channels, decisions and newest messages."""
+        """The session with its participants, channels, decisions, newest messages and activities."""
         view: SessionView = self.call("session.get", **fields)
         return view
 

@@ -66,7 +66,7 @@ class AsyncAgentSession:
         return session
 
     async def get(self, **fields: Any) -> SessionView:
-        """The session with its participants, channels, decisions and newest messages."""
+        """The session with its participants, channels, decisions, newest messages and activities."""
         view: SessionView = await self.call("session.get", **fields)
         return view
 

@@ -1652,7 +1652,7 @@ class SessionRules(Record):
 
 
 class SessionView(Record):
-    """A session with what is in it. Its activities are in the feed, by its `session_id`."""
+    """A session with what is in it."""
 
     __slots__ = ()
 
@@ -1709,6 +1709,9 @@ class SessionView(Record):
 
     left_out: int
     """How many older messages there are than those shown."""
+
+    activities: list[Activity]
+    """Its newest activities, the oldest of them first; `activity.feed` with its `session_id` has the others."""
 
     position: int
     """The newest `seq` at which all this was so: subscribe with `after` this to go on."""
@@ -2693,6 +2696,7 @@ SessionView._shape = {
     "counts": SessionCounts,
     "messages": [Message],
     "left_out": None,
+    "activities": [Activity],
     "position": None,
     "ended_at": None,
     "name": None,

@@ -59,6 +59,13 @@ def test_a_guide_runs_from_top_to_bottom(guide: Path, tmp_path: Path) -> None:
     run("-c", "\n".join(BLOCK.findall(guide.read_text("utf-8"))), folder=tmp_path)
 
 
+def test_the_rust_of_every_guide_is_run_by_cargo() -> None:
+    crate = (ROOT / "core" / "folkmoot" / "src" / "lib.rs").read_text("utf-8")
+    guides = (ROOT / "docs" / "guides").glob("*.md")
+    with_rust = {guide.name for guide in guides if "```rust" in guide.read_text("utf-8")}
+    assert {name for name in with_rust if f"docs/guides/{name}" not in crate} == set()
+
+
 def test_every_guide_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     guides = (ROOT / "docs" / "guides").glob("*.md")

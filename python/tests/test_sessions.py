@@ -62,6 +62,15 @@ def test_a_decision_waits_for_its_reviewers(hub: Hub) -> None:
     assert session.get().decisions == [decided]
 
 
+def test_what_is_done_in_a_session_is_shown_with_it(hub: Hub) -> None:
+    ana = hub.agent("ana")
+    session = ana.start_session()
+    ana.record_activity("tool_called", session_id=session.session_id)
+    ana.record_activity("tool_called", session_id="elsewhere")
+    shown = [activity.activity_type for activity in session.get().activities]
+    assert shown == ["collaboration_started", "tool_called"]
+
+
 def test_who_takes_no_part_and_what_no_channel_takes_is_refused(hub: Hub) -> None:
     ana, eve = hub.agent("ana"), hub.agent("eve")
     session = ana.start_session(rules={"join": "invited"})

@@ -24,7 +24,7 @@ const NO_CURSOR: [(&str, &str); 6] = [
     ("memory.get_many", "is as long as what was asked for"),
     ("task.board", "its columns are read on by task.list"),
     ("task.history", "is of a bounded size"),
-    ("session.get", "its messages are read on by message.list"),
+    ("session.get", "its messages are read on by message.list, its activities by activity.feed"),
 ];
 
 fn fields(schema: &Value) -> Vec<String> {

@@ -348,8 +348,8 @@ operations! {
 
     /// Starts a session: a piece of work that agents do together, with channels and a shared state.
     change Durable "session.start"(sessions::Start) "sessions:write" "POST /sessions" mcp true [NotFound, AlreadyExists, NotAllowed]
-    /// Gets a session with its participants, channels, decisions and newest messages.
-    query Read "session.get"(sessions::Get) "sessions:read" "GET /sessions/{session_id}" mcp true [NotFound, NotAllowed]
+    /// Gets a session with its participants, channels, decisions, newest messages and activities.
+    compose Read "session.get"(sessions::Get) "sessions:read" "GET /sessions/{session_id}" mcp true [NotFound, NotAllowed]
     /// Lists sessions, newest first.
     query Read "session.list"(sessions::List) "sessions:read" "GET /sessions" mcp true []
     /// Joins a session; answers its channels and its shared state as they stand.

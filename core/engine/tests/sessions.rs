@@ -360,3 +360,28 @@ fn a_session_is_the_same_after_opening_its_file_again() {
     assert_eq!(whole(&hub), before);
     assert_eq!(before.3, 1);
 }
+
+#[test]
+fn the_activities_of_a_session_are_those_that_its_feed_had_at_the_position() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("team.db");
+    let hub = Hub::open(&path, config()).unwrap();
+    register(&hub, &["ana", "bob"]);
+    start(&hub, &["ana"]);
+    let work = |place: &str| {
+        let input = json!({"agent_id": "ana", "activity_type": "tool_called", "session_id": place});
+        call(&hub, "activity.record", input).unwrap();
+    };
+    work("s");
+    work("elsewhere");
+    let view = call(&hub, "session.get", json!({"session_id": "s"})).unwrap();
+    let shown = |view: &Value| view["activities"].as_array().unwrap().clone();
+    let mut feed = call(&hub, "activity.feed", json!({"session_id": "s"})).unwrap();
+    feed["activities"].as_array_mut().unwrap().reverse();
+    assert_eq!(shown(&view), shown(&feed));
+    assert_eq!(shown(&view).len(), 2);
+    assert_eq!(shown(&view)[1]["seq"], view["position"].as_u64().unwrap() - 1);
+    hub.close();
+    let hub = Hub::open(&path, HubConfig { read_only: true, ..config() }).unwrap();
+    assert_eq!(shown(&call(&hub, "session.get", json!({"session_id": "s"})).unwrap()), shown(&view));
+}

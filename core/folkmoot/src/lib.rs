@@ -70,6 +70,8 @@ mod guides {
     mod memory {}
     #[doc = include_str!("../../../docs/guides/messages.md")]
     mod messages {}
+    #[doc = include_str!("../../../docs/guides/sessions.md")]
+    mod sessions {}
     #[doc = include_str!("../../../docs/guides/tasks.md")]
     mod tasks {}
 }

@@ -651,7 +651,7 @@ export class Sessions {
   }
 
   /**
-   * Gets a session with its participants, channels, decisions and newest messages.
+   * Gets a session with its participants, channels, decisions, newest messages and activities.
    *
    * @throws {FolkmootError} not_found, not_allowed, invalid_input, limit_exceeded, unavailable, storage, internal
    */

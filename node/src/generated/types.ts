@@ -1050,7 +1050,7 @@ export interface SessionRules {
   required_reviewers?: Array<string>;
 }
 
-/** A session with what is in it. Its activities are in the feed, by its `session_id`. */
+/** A session with what is in it. */
 export interface SessionView {
   /** Its id. */
   session_id: string;
@@ -1088,6 +1088,8 @@ export interface SessionView {
   messages: Array<Message>;
   /** How many older messages there are than those shown. */
   left_out: number;
+  /** Its newest activities, the oldest of them first; `activity.feed` with its `session_id` has the others. */
+  activities: Array<Activity>;
   /** The newest `seq` at which all this was so: subscribe with `after` this to go on. */
   position: number;
   /** When it was ended; null while it goes on. */
@@ -2535,13 +2537,13 @@ export interface SessionStartInput {
   readonly team_id?: string | null | undefined;
 }
 
-/** Input of `session.get`: Gets a session with its participants, channels, decisions and newest messages. */
+/** Input of `session.get`: Gets a session with its participants, channels, decisions, newest messages and activities. */
 export interface SessionGetInput {
   /** The session. */
   readonly session_id: string;
-  /** At most this many of its newest messages, and of its newest decisions, 1 to 1,000; 20 when left out. */
+  /** At most this many of its newest messages, decisions and activities each, 1 to 1,000; 20 when left out. */
   readonly limit?: number | null | undefined;
-  /** At most this many tokens of messages, reckoned as bytes of JSON / 4: the newest that fit. */
+  /** At most this many tokens of messages and activities, reckoned as bytes of JSON / 4: the newest messages that fit, then, where all of them did, the newest activities. */
   readonly max_tokens?: number | null | undefined;
 }
 

@@ -110,7 +110,7 @@ impl Query for List {
 
     fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<MessagePage> {
         let size = lists::page_size(self.limit)?;
-        let budget = Budget::new(self.max_tokens)?;
+        let mut budget = Budget::new(self.max_tokens)?;
         let before = lists::seq_place(self.cursor.as_deref())?;
         let selection = Selection {
             sender_id: self.sender_id.as_deref(),
@@ -129,7 +129,7 @@ impl Query for List {
         };
         selection.check()?;
         let (sql, values) = selection.newest_first(by.agent_id(), before, size);
-        newest(cx.db, &sql, values, size, budget)
+        newest(cx.db, &sql, values, size, &mut budget)
     }
 }
 
@@ -139,7 +139,7 @@ pub(crate) fn newest(
     sql: &str,
     values: Vec<Value>,
     size: usize,
-    mut budget: Budget,
+    budget: &mut Budget,
 ) -> Result<MessagePage> {
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params_from_iter(values))?;

@@ -72,7 +72,7 @@ impl Query for GetThread {
     fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<ThreadPage> {
         id::check_name("thread_id", &self.thread_id)?;
         let size = lists::page_size(self.limit)?;
-        let budget = Budget::new(self.max_tokens)?;
+        let mut budget = Budget::new(self.max_tokens)?;
         let before = lists::seq_place(self.cursor.as_deref())?;
         let viewer = by.agent_id();
         let message_count = count(cx.db, viewer, &self.thread_id, None)?;
@@ -85,7 +85,7 @@ impl Query for GetThread {
         };
         let selection = Selection { thread_id: Some(&self.thread_id), ..Selection::default() };
         let (sql, values) = selection.newest_first(viewer, before, size);
-        let mut page = newest(cx.db, &sql, values, size, budget)?;
+        let mut page = newest(cx.db, &sql, values, size, &mut budget)?;
         page.messages.reverse();
         Ok(ThreadPage {
             thread_id: self.thread_id.clone(),

@@ -9,17 +9,21 @@ use serde::{Deserialize, Serialize};
 use super::channels::Channel;
 use super::decisions::Decision;
 use super::{ParticipantState, Session, SessionState, access, clients, tables};
+use crate::activity::rows::FeedReader;
+use crate::activity::{Activity, ActivityFilter, index};
 use crate::error::Result;
+use crate::hub::{Check, Scope};
 use crate::id;
 use crate::lists::{self, Budget};
 use crate::messages::Message;
 use crate::messages::queries::newest;
 use crate::messages::selection::Selection;
+use crate::operations::Compose;
 use crate::pipeline::command::Query;
 use crate::principal::Principal;
 use crate::storage::Reader;
 
-/// Messages and decisions of `session.get` when the call does not say.
+/// Messages, decisions and activities of `session.get` when the call does not say.
 const NEWEST: u64 = 20;
 
 /// Input of `session.get`.
@@ -28,10 +32,11 @@ const NEWEST: u64 = 20;
 pub struct Get {
     /// The session.
     pub session_id: String,
-    /// At most this many of its newest messages, and of its newest decisions, 1 to 1,000; 20 when left out.
+    /// At most this many of its newest messages, decisions and activities each, 1 to 1,000; 20 when left out.
     #[serde(default)]
     pub limit: Option<u64>,
-    /// At most this many tokens of messages, reckoned as bytes of JSON / 4: the newest that fit.
+    /// At most this many tokens of messages and activities, reckoned as bytes of JSON / 4: the newest messages that fit,
+    /// then, where all of them did, the newest activities.
     #[serde(default)]
     pub max_tokens: Option<u64>,
 }
@@ -51,7 +56,7 @@ pub struct SessionCounts {
     pub by_channel: BTreeMap<String, u64>,
 }
 
-/// A session with what is in it. Its activities are in the feed, by its `session_id`.
+/// A session with what is in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionView {
     /// The session itself. Each participant carries its `status`.
@@ -71,16 +76,27 @@ pub struct SessionView {
     pub messages: Vec<Message>,
     /// How many older messages there are than those shown.
     pub left_out: u64,
+    /// Its newest activities, the oldest of them first; `activity.feed` with its `session_id` has the others.
+    pub activities: Vec<Activity>,
     /// The newest `seq` at which all this was so: subscribe with `after` this to go on.
     pub position: u64,
 }
 
-impl Query for Get {
+impl Compose for Get {
     type Output = SessionView;
 
-    fn read(&self, cx: &Reader<'_>, by: &Principal) -> Result<SessionView> {
+    fn compose(self, scope: &Scope<'_>, _: &mut Check<'_>) -> Result<SessionView> {
         let size = lists::page_size(Some(self.limit.unwrap_or(NEWEST)))?;
-        let budget = Budget::new(self.max_tokens)?;
+        let mut budget = Budget::new(self.max_tokens)?;
+        let mut view = scope.core.storage.read(|reader| self.view(reader, scope.by, size, &mut budget))?;
+        view.activities = self.activities(scope, view.position, size, budget)?;
+        Ok(view)
+    }
+}
+
+impl Get {
+    /// The session and what is in it, without its activities.
+    fn view(&self, cx: &Reader<'_>, by: &Principal, size: usize, budget: &mut Budget) -> Result<SessionView> {
         let mut session = access::readable(cx.db, by, &self.session_id)?;
         for who in &mut session.participants {
             who.status = crate::agents::tables::presence(cx.db, &who.agent_id)?.map(|there| there.status);
@@ -104,9 +120,33 @@ impl Query for Get {
             left_out: counts.messages - messages.len() as u64,
             counts,
             messages,
+            activities: Vec::new(),
             position: crate::log::head(cx.db)?.seq,
             session,
         })
+    }
+
+    /// The newest activities up to `position`, the oldest of them first.
+    fn activities(
+        &self,
+        scope: &Scope<'_>,
+        position: u64,
+        size: usize,
+        mut budget: Budget,
+    ) -> Result<Vec<Activity>> {
+        let filter =
+            ActivityFilter { session_id: Some(self.session_id.clone()), ..ActivityFilter::default() };
+        let mut reader = FeedReader::new(scope.core, scope.by, filter)?;
+        index::catch_up(scope.core)?;
+        let mut activities = Vec::new();
+        for activity in reader.newest(position.saturating_add(1), size)?.activities {
+            if !budget.take(lists::bytes(&activity)?)? {
+                break;
+            }
+            activities.push(activity);
+        }
+        activities.reverse();
+        Ok(activities)
     }
 }
 

@@ -8,6 +8,9 @@ pub fn open(keys: &[(&str, u64)]) -> Hub {
     let mut config = serde_json::to_value(HubConfig {
         durability: Durability::Memory,
         status_interval_seconds: 0.0,
+        // On a busy machine a sweep takes longer than the usual times: nobody is to lapse meanwhile.
+        presence_ttl_seconds: 3_600.0,
+        lease_seconds: 3_600.0,
         retry_seconds: 0.0,
         ..HubConfig::default()
     })

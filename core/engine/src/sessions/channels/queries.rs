@@ -125,7 +125,7 @@ impl Query for History {
             let sql = "SELECT count(*) FROM delivery WHERE audience = ?1";
             let count: i64 = tables::value(cx.db, sql, [audience])?;
             let (sql, values) = selection.newest_first(None, None, size);
-            let mut messages = newest(cx.db, &sql, values, size, budget)?.messages;
+            let mut messages = newest(cx.db, &sql, values, size, &mut budget)?.messages;
             messages.reverse();
             let left_out = count as u64 - messages.len() as u64;
             return Ok(page(messages, head, true, left_out));
