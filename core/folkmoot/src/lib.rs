@@ -74,6 +74,9 @@ mod guides {
     mod sessions {}
     #[doc = include_str!("../../../docs/guides/tasks.md")]
     mod tasks {}
+<<<<<<< HEAD
     #[doc = include_str!("../../../docs/guides/time-travel.md")]
     mod time_travel {}
+=======
+>>>>>>> assign
 }

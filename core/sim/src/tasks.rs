@@ -207,7 +207,8 @@ impl Model {
             let over = silent >= LEASE || known.was_told();
             let put_back = known.is_held() && over && (now.status == "ready" || now.status == "failed");
             let away = known.agent.as_deref().map_or(now.auto, |agent| presence.is_away(agent, world.boot()));
-            if !put_back && !(away && known.only_given_on(&now)) {
+            let given_on = away && known.only_given_on(&now);
+            if !(put_back || given_on) {
                 return Err(format!("{silent} s after it was heard of, {known:?} became {task}"));
             }
             *known = now;
