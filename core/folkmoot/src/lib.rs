@@ -74,9 +74,6 @@ mod guides {
     mod sessions {}
     #[doc = include_str!("../../../docs/guides/tasks.md")]
     mod tasks {}
-<<<<<<< HEAD
     #[doc = include_str!("../../../docs/guides/time-travel.md")]
     mod time_travel {}
-=======
->>>>>>> assign
 }
