@@ -144,9 +144,9 @@ def test_closing_ends_a_wait(path: Path, end: str) -> None:
         paused(hub)
         replay = hub.replay(speed=0.001)
         heard: list[object] = []
-        thread = threading.Thread(target=lambda: heard.extend(replay))
+        thread = threading.Thread(target=replay.play, args=(heard.append,))
         thread.start()
-        assert soon(lambda: len(heard) == 0 and thread.is_alive())
+        assert soon(lambda: len(heard) == 1)  # and now it waits for the turn of the second
         (replay if end == "replay" else hub).close()
         thread.join(30)
         assert not thread.is_alive()
