@@ -43,7 +43,7 @@ test("Python and Node see each other's presence, messages, tasks and memory at o
   const bob = await hub.agent("bob", { capabilities: ["javascript"] });
 
   // Presence: who has joined is seen at once; what was used is written behind.
-  assert.equal((await hub.agents.get({ agent_id: "ana" })).presence.status, "active");
+  assert.equal((await hub.agents.get({ agent_id: "ana" })).presence.status, "idle");
   assert.deepEqual(
     (await python("agent.list", {})).agents.map((view) => view.agent.agent_id),
     ["ana", "bob"],
