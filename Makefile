@@ -35,7 +35,7 @@ demo: $(if $(NPM),$(NODE_MODULES)) ## build the command line and show a team at 
 	$(call say,folkmoot demo)
 	target/release/folkmoot demo
 
-test: ## build everything and run every test (at most 20 minutes on 2 cores)
+test: ## build everything and run every test (up to 30 minutes on 2 cores)
 	@$(MAKE) tools
 	@$(MAKE) build
 	@$(MAKE) test-rust
